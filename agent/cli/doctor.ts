@@ -1,0 +1,68 @@
+/** Looks at everything a start depends on and says what to do about what is missing. */
+import { execFile } from "node:child_process";
+import { accessSync, constants, mkdirSync, statfsSync } from "node:fs";
+import { promisify } from "node:util";
+import { describeError, ToolError } from "../../tools/errors.ts";
+import type { Check } from "../../tools/fleet/model.ts";
+import { loadConfig } from "../config.ts";
+import { programRoot, readCheckout, readVersion } from "../gateway/identity.ts";
+import { fleetPaths } from "../paths.ts";
+import { connect } from "./client.ts";
+import type { CommandContext } from "./command-line.ts";
+
+const run = promisify(execFile);
+
+/** An image with its dependencies takes about 60 MB; less free space than this is trouble soon. */
+const leastFreeBytes = 500 * 1024 * 1024;
+
+export async function version(context: CommandContext): Promise<void> {
+  const { revision, dirty } = await readCheckout(programRoot).catch(() => ({ revision: "unknown", dirty: false }));
+  const value = { version: readVersion(), revision, dirty, node: process.version };
+  context.output.result(value, () => `clawdinator ${value.version} (${revision.slice(0, 12)}${dirty ? "+" : ""}), Node ${process.version}`);
+}
+
+export async function doctor(context: CommandContext): Promise<void> {
+  const { home } = context;
+  const checks: Check[] = [
+    await check("node", async () => `${process.version}`),
+    await check("git", async () => (await run("git", ["--version"])).stdout.trim(), "install git"),
+    await check("state directory", async () => {
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      accessSync(home, constants.W_OK);
+      return home;
+    }),
+    await check("free space", async () => {
+      const { bavail, bsize } = statfsSync(home);
+      const free = bavail * bsize;
+      if (free < leastFreeBytes) throw new Error(`${Math.round(free / 1e6)} MB free, ${Math.round(leastFreeBytes / 1e6)} MB wanted`);
+      return `${Math.round(free / 1e9)} GB`;
+    }),
+    await check("configuration", async () => {
+      loadConfig({ path: fleetPaths(home).config, required: false });
+      return fleetPaths(home).config;
+    }),
+    ...(await gatewayChecks(context)),
+  ];
+  const ok = checks.every((one) => one.ok);
+  context.output.result({ ok, checks }, () => checks.map((one) => `${one.ok ? "ok  " : "FAIL"}  ${one.name}: ${one.detail}`).join("\n"));
+  if (!ok && !context.output.json) throw new ToolError("something is not as it should be", { code: "unhealthy", hint: "see the lines that say FAIL" });
+  if (!ok) process.exitCode = 1;
+}
+
+async function gatewayChecks(context: CommandContext): Promise<Check[]> {
+  try {
+    const { checks } = await (await connect(context)).get<{ checks: Check[] }>("/control/checks");
+    return checks.map((one) => ({ ...one, name: `instance: ${one.name}` }));
+  } catch (error) {
+    const { message, hint } = describeError(error);
+    return [{ name: "instance", ok: false, detail: `${message}; ${hint}` }];
+  }
+}
+
+async function check(name: string, look: () => Promise<string>, hint = ""): Promise<Check> {
+  try {
+    return { name, ok: true, detail: await look() };
+  } catch (error) {
+    return { name, ok: false, detail: [describeError(error).message, hint].filter(Boolean).join("; ") };
+  }
+}

@@ -1,0 +1,156 @@
+/** Configuration: schema, defaults and descriptions in one place. Read once at start; every problem is reported. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { ConfigError } from "../tools/errors.ts";
+import { instanceNameSchema } from "../tools/fleet/model.ts";
+
+const seconds = z.number().positive().max(86_400);
+
+const modelSchema = z
+  .strictObject({
+    provider: z
+      .enum(["interpreter", "openai-compatible"])
+      .describe(
+        "`interpreter` understands documented commands without a key; `openai-compatible` is any chat endpoint",
+      ),
+    model: z.string().min(1).optional().describe("model name as the endpoint knows it"),
+    baseUrl: z.url().optional().describe("address of the endpoint; default `OPENAI_BASE_URL`"),
+    apiKeyFile: z.string().min(1).optional().describe("file that holds the key; default the variable `OPENAI_API_KEY`"),
+  })
+  .describe("a model");
+
+export const configSchema = z.strictObject({
+  instanceName: instanceNameSchema.default("CLAWDINATOR-1").describe("name that `clawdinator up` takes"),
+  gateway: z
+    .strictObject({
+      port: z.number().int().min(0).max(65_535).default(18_789).describe("port of the console; 0 takes a free one"),
+      host: z
+        .string()
+        .min(1)
+        .default("127.0.0.1")
+        .describe("address to listen on; anything but loopback needs `allowedHosts`"),
+      allowedHosts: z.array(z.string()).default([]).describe("further `Host` names that requests may carry"),
+    })
+    .prefault({}),
+  models: z
+    .strictObject({
+      personality: modelSchema
+        .optional()
+        .describe("who talks; default: `openai-compatible` where `OPENAI_BASE_URL` is set, else `interpreter`"),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      turns: z.number().int().min(1).max(1000).default(24).describe("model turns in one run"),
+      tokens: z.number().int().min(1000).default(400_000).describe("tokens in one run, input and output"),
+      runSeconds: seconds.default(900).describe("seconds that one run may take"),
+      proposalsPerRun: z.number().int().min(0).max(50).default(3).describe("operations that one run may propose"),
+    })
+    .prefault({}),
+  conversations: z
+    .strictObject({
+      mode: z
+        .enum(["interrupt", "queue"])
+        .default("interrupt")
+        .describe("a new message in a conversation stops the running answer, or waits for it"),
+    })
+    .prefault({}),
+  program: z
+    .strictObject({
+      repository: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("git repository that siblings are built from; default: the checkout that `clawdinator up` runs from"),
+    })
+    .prefault({}),
+  fleet: z
+    .strictObject({
+      candidateSeconds: seconds.default(60).describe("a candidate that has not proved itself by then is removed"),
+      drainSeconds: seconds.default(20).describe("time for running answers to end before they are handed over"),
+      leaseSeconds: z
+        .number()
+        .min(1)
+        .max(600)
+        .default(15)
+        .describe("a name is free this long after its holder fell silent"),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("least severity that is logged"),
+    })
+    .prefault({}),
+});
+export type Config = z.output<typeof configSchema>;
+
+/** Reads and checks the file; a missing default file is an empty configuration, a missing named one is an error. */
+export function loadConfig(options: { path: string; required: boolean }): Config {
+  let text: string;
+  try {
+    text = readFileSync(options.path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT" && !options.required) return parseConfig({}, options.path);
+    throw new ConfigError(`cannot read the configuration ${options.path}: ${(cause as Error).message}`, {
+      code: "config_unreadable",
+      hint: "check the path given with --config",
+      cause,
+    });
+  }
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${options.path} is not JSON: ${(cause as Error).message}`, {
+      code: "config_syntax",
+      hint: "mend the file at that place; comments and trailing commas are not JSON",
+      cause,
+    });
+  }
+  return parseConfig(raw, options.path);
+}
+
+/** All problems at once, each with the key, what is wrong and what would be right. */
+export function parseConfig(raw: unknown, source: string): Config {
+  const result = configSchema.safeParse(raw);
+  if (result.success) return result.data;
+  const problems = result.error.issues.flatMap((issue) => describeIssue(issue));
+  throw new ConfigError(
+    `${source} has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${problems.map((line) => `  ${line}`).join("\n")}`,
+    { code: "config_invalid", hint: "mend these keys; README.md, “Configuration”, lists every key with its default" },
+  );
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(issue.path.map(String));
+    return issue.keys.map((key) => {
+      const full = path ? `${path}.${key}` : key;
+      return `${full}: there is no such key; known here: ${known.join(", ")}`;
+    });
+  }
+  return [`${path || "(the whole file)"}: ${issue.message}`];
+}
+
+/** The keys that the schema knows at a path, for the message about an unknown one. */
+function keysAt(path: string[]): string[] {
+  return Object.keys(configShape().at(path) ?? {}).sort();
+}
+
+/** Walks the schema's plain form: used for messages and for the generated table in README.md. */
+export function configShape(): { at(path: string[]): Record<string, JsonSchema> | undefined; root: JsonSchema } {
+  const root = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  return {
+    root,
+    at: (path) => path.reduce<JsonSchema | undefined>((schema, key) => schema?.properties?.[key], root)?.properties,
+  };
+}
+
+export interface JsonSchema {
+  type?: string;
+  description?: string;
+  default?: unknown;
+  enum?: unknown[];
+  properties?: Record<string, JsonSchema>;
+}

@@ -1,0 +1,38 @@
+/** Registers the console's elements and starts the session. */
+import { ConsoleShell } from "./console-shell.ts";
+import { CopyText } from "./parts/copy-text.ts";
+import { DecisionDialog } from "./parts/decision-dialog.ts";
+import { InstanceCard } from "./parts/instance-card.ts";
+import { MessageComposer } from "./parts/message-composer.ts";
+import { OperationSteps } from "./parts/operation-steps.ts";
+import { PlanCard } from "./parts/plan-card.ts";
+import { RichText } from "./parts/rich-text.ts";
+import { ToastList } from "./parts/toast-list.ts";
+import { startSession } from "./state/session.ts";
+import { ApprovalsView } from "./views/approvals-view.ts";
+import { AuditView } from "./views/audit-view.ts";
+import { ChatView } from "./views/chat-view.ts";
+import { FleetView } from "./views/fleet-view.ts";
+import { LoginView } from "./views/login-view.ts";
+import { OperationsView } from "./views/operations-view.ts";
+
+const elements: { [name: string]: CustomElementConstructor } = {
+  "claw-copy": CopyText,
+  "claw-decision": DecisionDialog,
+  "claw-instance": InstanceCard,
+  "claw-composer": MessageComposer,
+  "claw-steps": OperationSteps,
+  "claw-plan": PlanCard,
+  "claw-text": RichText,
+  "claw-toasts": ToastList,
+  "claw-approvals": ApprovalsView,
+  "claw-audit": AuditView,
+  "claw-chat": ChatView,
+  "claw-fleet": FleetView,
+  "claw-login": LoginView,
+  "claw-operations": OperationsView,
+  "claw-console": ConsoleShell,
+};
+document.querySelector("claw-console")?.replaceChildren();
+for (const [name, element] of Object.entries(elements)) customElements.define(name, element);
+void startSession();

@@ -1,0 +1,37 @@
+/** The audit log: one immutable record per event in the store, in the order of the store's clock. */
+import { randomBytes } from "node:crypto";
+import type { Json } from "../../tools/json.ts";
+import type { Store } from "../../tools/store.ts";
+import type { AuditEntry } from "../protocol.ts";
+
+export interface AuditLog {
+  /** Returns when the entry is durable. */
+  write(entry: Omit<AuditEntry, "id" | "at">): Promise<AuditEntry>;
+  /** Newest first. `subject` narrows to what one approval, operation or name went through. */
+  list(options: { limit: number; subject?: string }): Promise<AuditEntry[]>;
+}
+
+export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => void = () => {}): AuditLog {
+  return {
+    async write(entry) {
+      const at = await store.now();
+      // Milliseconds in 15 digits sort by time; the random part keeps writers of one millisecond apart.
+      const id = `${String(at).padStart(15, "0")}-${randomBytes(5).toString("hex")}`;
+      const full: AuditEntry = { id, at, ...entry };
+      await store.put(`audit/${id}`, full as unknown as Json, { ifAbsent: true });
+      onEntry(full);
+      return full;
+    },
+
+    async list({ limit, subject }) {
+      const keys = (await store.list("audit/")).reverse();
+      const found: AuditEntry[] = [];
+      for (const { key } of keys) {
+        if (found.length >= limit) break;
+        const entry = (await store.get(key))?.value as unknown as AuditEntry | undefined;
+        if (entry && (!subject || entry.subject === subject || entry.subject.startsWith(`${subject}/`))) found.push(entry);
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** What fleet operations need, put together from the store, the provider and the fleet repository. */
+import { changeDesired, readDesired } from "../../tools/fleet/desired.ts";
+import { findInstanceDrift, findRepositoryDrift } from "../../tools/fleet/drift.ts";
+import { readCandidate, readFleet } from "../../tools/fleet/heartbeats.ts";
+import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
+import { formatPolicy } from "../../tools/policy.ts";
+import { readPolicy } from "../../tools/policy-pin.ts";
+import type { Store } from "../../tools/store.ts";
+import type { AuditLog } from "./audit.ts";
+
+export function createFleetServices(options: {
+  store: Store;
+  provider: FleetProvider;
+  repository: FleetRepository;
+  audit: AuditLog;
+  host: string;
+  self: () => FleetServices["self"];
+  settings: FleetServices["settings"];
+}): FleetServices {
+  const { store, provider, repository, audit } = options;
+
+  const observe = (): Promise<FleetStatus> =>
+    readFleet({
+      store,
+      self: { name: options.self().name, instance: options.self().instance },
+      host: options.host,
+      liveness: (instance) => provider.liveness(instance),
+    });
+
+  return {
+    store,
+    provider,
+    repository,
+    settings: options.settings,
+    get self() {
+      return options.self();
+    },
+    desired: async () => (await readDesired(store)).state,
+    setDesired: (change, commit) => changeDesired(store, change, commit),
+
+    status: observe,
+
+    async drift(): Promise<FleetDrift> {
+      const [desired, status, policy] = [(await readDesired(store)).state, await observe(), await readPolicy(store)];
+      const inRepository = await findRepositoryDrift({ repository, desired, policyText: formatPolicy(policy.policy) });
+      return { at: await store.now(), items: [...findInstanceDrift(desired, status), ...inRepository] };
+    },
+
+    heartbeatOf: (instance) => readCandidate(store, instance),
+
+    async audit(entry) {
+      const { instance } = options.self();
+      await audit.write({ ...entry, actor: `instance:${instance}`, surface: instance });
+    },
+  };
+}

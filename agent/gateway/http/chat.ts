@@ -1,0 +1,136 @@
+/** Chat: a message goes into the inbox first; then whoever sent it follows its run, wherever that happens. */
+import { randomUUID } from "node:crypto";
+import type { Context } from "hono";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import { instanceNamePattern } from "../../../tools/fleet/model.ts";
+import { readName } from "../../../tools/fleet/names.ts";
+import { waitForStore } from "../../../tools/fleet/wait.ts";
+import { chatRequestSchema, type RunEvent } from "../../protocol.ts";
+import type { Answer, Message } from "../inbox.ts";
+import type { Api, Environment } from "./context.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** Messages from console and command line are one channel: whoever knows an id may follow it on either. */
+const channel = "console";
+
+/** Longer than any run may take; a message whose name nobody takes up is reported, and stays in the inbox. */
+const followMs = 24 * 3600 * 1000;
+
+/** Keeps proxies and browsers from taking a thinking model for a dead connection. */
+const keepAliveMs = 15_000;
+
+export async function postChat(context: Context<Environment>, api: Api): Promise<Response> {
+  const request = chatRequestSchema.parse(await context.req.json());
+  const { maintainer } = context.get("actor");
+  const to = await addressee(api, request.to);
+  const message: Message = {
+    formatVersion: 1,
+    id: request.message ?? randomUUID(),
+    kind: "chat",
+    to,
+    channel,
+    conversation: request.conversation,
+    author: { kind: "maintainer", id: maintainer.id, name: maintainer.name },
+    text: request.text,
+    createdAt: await api.store.now(),
+  };
+  if ((await api.inbox.submit(message)) === "conflict") {
+    throw new HttpProblem(409, "message_id_used", `the message id ${message.id} belongs to another message`, "choose a new id for a new message");
+  }
+  api.scheduler.wake();
+  return streamSSE(context, async (stream) => {
+    const abort = new AbortController();
+    stream.onAbort(() => abort.abort());
+    const keepAlive = setInterval(() => void stream.write(": waiting\n\n"), keepAliveMs);
+    try {
+      await follow({ api, message, stream, signal: abort.signal });
+    } catch (error) {
+      if (!abort.signal.aborted) throw error;
+    } finally {
+      clearInterval(keepAlive);
+    }
+  });
+}
+
+/** The name that shall answer: this instance's, or an existing other one's. */
+async function addressee(api: Api, to: string | undefined): Promise<string> {
+  if (to === undefined) return api.identity.name;
+  const name = to.toUpperCase();
+  const known = instanceNamePattern.test(name) && (await readName(api.store, name));
+  if (!known || (known.holder === null && !(await api.fleet.desired()).instances[name])) {
+    const names = (await api.fleet.status()).instances.filter((one) => one.epoch !== null).map((one) => one.name);
+    throw new HttpProblem(404, "unknown_instance", `there is no instance ${to}`, `running: ${names.join(", ")}`);
+  }
+  return name;
+}
+
+/**
+ * Relays the run's events until its answer is recorded. The record, not the stream, decides what the answer is: when
+ * the run goes to another process the reader is told to start over and then gets the recorded answer.
+ */
+async function follow(options: { api: Api; message: Message; stream: SSEStreamingApi; signal: AbortSignal }): Promise<void> {
+  const { api, message, stream, signal } = options;
+  const { inbox, runs } = api;
+  let shown = false;
+  for (;;) {
+    const found = await waitForStore<Answer | "running">(api.store, {
+      what: `an answer of ${message.to}`,
+      hint: "`clawdinator fleet status` shows whether it runs; the message stays in its inbox",
+      deadlineMs: followMs,
+      signal,
+      check: async () => {
+        const outcome = await inbox.outcome(message.channel, message.id);
+        if (outcome) return outcome;
+        return runs.running(message.conversation).includes(message.id) ? "running" : null;
+      },
+    });
+    if (found !== "running") {
+      for (const event of eventsOf(found, shown)) await send(stream, event);
+      return;
+    }
+    if (shown) await send(stream, { type: "restart", reason: "another process took the message over" });
+    shown = true;
+    if ((await relay({ api, message, stream, signal })) === "done") return;
+  }
+}
+
+/** Until the run ends here; `lost` when it ended without an answer, so that another process will give it. */
+function relay(options: { api: Api; message: Message; stream: SSEStreamingApi; signal: AbortSignal }): Promise<"done" | "lost"> {
+  const { api, message, stream, signal } = options;
+  return new Promise((resolve) => {
+    let tail: Promise<void> = Promise.resolve();
+    const end = (how: "done" | "lost"): void => {
+      stop?.();
+      abandoned.delete(message.id);
+      void tail.then(() => resolve(how));
+    };
+    const stop = api.runs.watch(message.id, (event) => {
+      tail = tail.then(() => send(stream, event));
+      if (event.type === "done") end("done");
+    });
+    abandoned.set(message.id, () => end("lost"));
+    signal.addEventListener("abort", () => end("lost"), { once: true });
+    if (!stop) end("lost");
+  });
+}
+
+/** Readers to be told when a run is abandoned here, by message id. */
+const abandoned = new Map<string, () => void>();
+
+export function abandonReaders(message: string): void {
+  abandoned.get(message)?.();
+}
+
+function eventsOf(answer: Answer, shown: boolean): RunEvent[] {
+  return [
+    ...(shown ? [{ type: "restart" as const, reason: "the recorded answer follows" }] : []),
+    ...answer.proposals,
+    ...(answer.error ? [answer.error] : []),
+    ...(answer.done.text ? [{ type: "text" as const, text: answer.done.text }] : []),
+    answer.done,
+  ];
+}
+
+async function send(stream: SSEStreamingApi, event: RunEvent): Promise<void> {
+  await stream.writeSSE({ data: JSON.stringify(event) });
+}

@@ -1,0 +1,46 @@
+/** What the HTTP routes work with. */
+import type { FleetServices } from "../../../tools/fleet/services.ts";
+import type { PolicyInForce } from "../../../tools/policy-pin.ts";
+import type { Store } from "../../../tools/store.ts";
+import type { Config } from "../../config.ts";
+import type { Approvals, Planner } from "../approvals.ts";
+import type { AuditLog } from "../audit.ts";
+import type { Identity } from "../identity.ts";
+import type { Inbox } from "../inbox.ts";
+import type { Live } from "../live.ts";
+import type { Actor, Maintainers } from "../maintainers.ts";
+import type { Operations } from "../operations.ts";
+import type { Pause } from "../pause.ts";
+import type { Presence } from "../presence.ts";
+import type { Runs } from "../runs.ts";
+import type { Scheduler } from "../scheduler.ts";
+
+export interface Api {
+  home: string;
+  config: Config;
+  identity: Identity;
+  version: string;
+  program: { revision: string; dirty: boolean };
+  store: Store;
+  audit: AuditLog;
+  maintainers: Maintainers;
+  pause: Pause;
+  approvals: Approvals;
+  operations: Operations;
+  inbox: Inbox;
+  runs: Runs;
+  live: Live;
+  fleet: FleetServices;
+  presence: Presence;
+  plan: Planner;
+  policy(): Promise<PolicyInForce>;
+  scheduler: Scheduler;
+  /** Where the requests come in: a browser may speak to one, only this machine's user to the other. */
+  surface: "tcp" | "control";
+  stop?(reason: string): void;
+}
+
+/** Hono's types for a request that has passed the author check. */
+export interface Environment {
+  Variables: { actor: Actor };
+}

@@ -1,0 +1,123 @@
+/**
+ * Messages that wait for an answer, addressed to a name rather than to a process. `messages/<name>/<id>` holds what was
+ * said until it is answered; `inbox/<channel>/<id>` is created by whoever claims it and ends as the one answer. Both
+ * outlive the instance, so a message sent during a handover is answered by the next holder, once.
+ */
+import type { Json } from "../../tools/json.ts";
+import { readAll, type Store, update } from "../../tools/store.ts";
+import type { Author, RunEvent } from "../protocol.ts";
+
+export interface Message {
+  formatVersion: 1;
+  id: string;
+  kind: "chat" | "notice";
+  to: string;
+  channel: string;
+  conversation: string;
+  author: Author;
+  text: string;
+  createdAt: number;
+}
+
+type Proposal = Extract<RunEvent, { type: "proposal" }>;
+type Done = Extract<RunEvent, { type: "done" }>;
+
+export interface Answer {
+  proposals: Proposal[];
+  error: Extract<RunEvent, { type: "error" }> | null;
+  done: Done;
+}
+
+interface Claim {
+  formatVersion: 1;
+  message: string;
+  state: "claimed" | "answered";
+  instance: string;
+  epoch: number;
+  /** SHA-256 of conversation and text would do; the whole message is small and can be shown. */
+  request: { to: string; conversation: string; text: string };
+  answer: Answer | null;
+}
+
+export type ClaimResult = "claimed" | "resumed" | "taken" | "answered";
+
+export interface Inbox {
+  /** Stores the message unless it is there or answered already. `conflict`: the id belongs to another message. */
+  submit(message: Message): Promise<"stored" | "known" | "conflict">;
+  /** What is addressed to a name and not answered, oldest first. */
+  pending(name: string): Promise<Message[]>;
+  /** Makes the message this holder's to answer. A claim of an earlier epoch is taken over. */
+  claim(message: Message, holder: { instance: string; epoch: number }): Promise<ClaimResult>;
+  /** Records the answer, once; false when the claim is not this holder's any more. */
+  answer(message: Message, holder: { instance: string; epoch: number }, answer: Answer): Promise<boolean>;
+  outcome(channel: string, id: string): Promise<Answer | null>;
+}
+
+export function createInbox(store: Store): Inbox {
+  const claimKey = (channel: string, id: string): string => `inbox/${channel}/${id}`;
+  const messageKey = (message: Message): string => `messages/${message.to}/${message.id}`;
+  const readClaim = async (channel: string, id: string): Promise<Claim | null> =>
+    ((await store.get(claimKey(channel, id)))?.value ?? null) as Claim | null;
+
+  return {
+    async submit(message) {
+      const claim = await readClaim(message.channel, message.id);
+      if (claim) return isSame(claim.request, message) ? "known" : "conflict";
+      const result = await store.put(messageKey(message), message as unknown as Json, { ifAbsent: true });
+      if (result.written) return "stored";
+      const stored = result.current?.value as unknown as Message | undefined;
+      return stored && isSame(stored, message) ? "known" : "conflict";
+    },
+
+    async pending(name) {
+      const entries = await readAll(store, `messages/${name}/`);
+      return entries.map((entry) => entry.value as unknown as Message).sort((a, b) => a.createdAt - b.createdAt);
+    },
+
+    async claim(message, { instance, epoch }) {
+      const claim: Claim = {
+        formatVersion: 1,
+        message: message.id,
+        state: "claimed",
+        instance,
+        epoch,
+        request: { to: message.to, conversation: message.conversation, text: message.text },
+        answer: null,
+      };
+      const key = claimKey(message.channel, message.id);
+      const created = await store.put(key, claim as unknown as Json, { ifAbsent: true });
+      if (created.written) return "claimed";
+      const { changed, value } = await update<Json>(store, key, (current) => {
+        const other = current as unknown as Claim;
+        const takeOver = other.state === "claimed" && other.epoch < epoch;
+        return takeOver ? ({ ...other, instance, epoch } as unknown as Json) : undefined;
+      });
+      if (changed) return "resumed";
+      const other = value as unknown as Claim;
+      if (other.state === "answered") {
+        // A crash between answer and deletion left the message behind.
+        await store.delete(messageKey(message));
+        return "answered";
+      }
+      return other.instance === instance && other.epoch === epoch ? "resumed" : "taken";
+    },
+
+    async answer(message, { instance, epoch }, answer) {
+      const { changed } = await update<Json>(store, claimKey(message.channel, message.id), (current) => {
+        const claim = current as unknown as Claim | null;
+        const own = claim?.state === "claimed" && claim.instance === instance && claim.epoch === epoch;
+        return own ? ({ ...claim, state: "answered", answer } as unknown as Json) : undefined;
+      });
+      if (changed) await store.delete(messageKey(message));
+      return changed;
+    },
+
+    async outcome(channel, id) {
+      return (await readClaim(channel, id))?.answer ?? null;
+    },
+  };
+}
+
+function isSame(a: { to: string; conversation: string; text: string }, b: Message): boolean {
+  return a.to === b.to && a.conversation === b.conversation && a.text === b.text;
+}

@@ -1,0 +1,91 @@
+/** Turns changes of the store, by whichever process, into events for those who watch. */
+import type { FleetStatus } from "../../tools/fleet/model.ts";
+import type { Store } from "../../tools/store.ts";
+import type { ApprovalView, AuditEntry, LiveEvent, OperationView } from "../protocol.ts";
+
+export interface Live {
+  subscribe(listener: (event: LiveEvent) => void): () => void;
+  publish(event: LiveEvent): void;
+  /** Compares versions and publishes what is new. Does nothing while nobody watches. */
+  scan(): Promise<void>;
+}
+
+export function createLive(options: {
+  store: Store;
+  approval(id: string): Promise<ApprovalView | null>;
+  operation(id: string): Promise<OperationView | null>;
+  fleet(): Promise<FleetStatus>;
+  isPaused(): Promise<boolean>;
+}): Live {
+  const { store } = options;
+  const listeners = new Set<(event: LiveEvent) => void>();
+  const seen = new Map<string, string>();
+  let lastFleet = "";
+  let primed = false;
+
+  const publish = (event: LiveEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
+
+  /** Keys below a prefix that are new or changed since the last look. */
+  const changesBelow = async (prefix: string): Promise<string[]> => {
+    const changed: string[] = [];
+    for (const { key, version } of await store.list(prefix)) {
+      if (seen.get(key) === version) continue;
+      seen.set(key, version);
+      changed.push(key);
+    }
+    return changed;
+  };
+
+  return {
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    publish,
+
+    async scan() {
+      if (listeners.size === 0) {
+        primed = false;
+        return;
+      }
+      const [approvals, operations, audit, paused] = [
+        await changesBelow("approvals/"),
+        await changesBelow("operations/"),
+        await changesBelow(recentAuditPrefix(await store.now())),
+        await changesBelow("fleet/paused"),
+      ];
+      const fleet = await options.fleet();
+      // Ages move by themselves and are counted by whoever shows them.
+      const shape = JSON.stringify(fleet.instances.map((instance) => ({ ...instance, heartbeatAgeMs: null })));
+      const fleetChanged = shape !== lastFleet;
+      lastFleet = shape;
+      if (!primed) {
+        // A watcher has just read everything; only what comes after is news.
+        primed = true;
+        return;
+      }
+      for (const key of approvals) {
+        const approval = await options.approval(key.slice("approvals/".length));
+        if (approval) publish({ type: "approval", approval });
+      }
+      for (const key of operations) {
+        const operation = await options.operation(key.slice("operations/".length)).catch(() => null);
+        if (operation) publish({ type: "operation", operation });
+      }
+      for (const key of audit) {
+        const entry = (await store.get(key))?.value as unknown as AuditEntry | undefined;
+        if (entry) publish({ type: "audit", entry });
+      }
+      if (paused.length > 0) publish({ type: "paused", paused: await options.isPaused() });
+      if (fleetChanged) publish({ type: "fleet", fleet });
+    },
+  };
+}
+
+/** Audit keys begin with the time in 15 digits; eight of them span under three hours, so the list stays short. */
+function recentAuditPrefix(now: number): string {
+  return `audit/${String(now).padStart(15, "0").slice(0, 8)}`;
+}

@@ -1,0 +1,195 @@
+/**
+ * An instance's place in the fleet: candidate, holder of a name, drained. Follows the name's record in the store, keeps
+ * the lease, and writes heartbeats with boot phases and checks.
+ */
+import { writeHeartbeat } from "../../tools/fleet/heartbeats.ts";
+import type { BootPhase, Check, Heartbeat } from "../../tools/fleet/model.ts";
+import { giveName, isDrainRequested, readName, releaseName, renewName } from "../../tools/fleet/names.ts";
+import type { Store } from "../../tools/store.ts";
+
+export type PresenceState = Heartbeat["state"];
+
+export interface Presence {
+  /** Runs a part of the start as a phase that the fleet can see. */
+  phase<T>(name: string, work: () => Promise<T>): Promise<T>;
+  setCheck(check: Check): void;
+  /** Takes the name when it is free or was this instance's; the epoch, or who holds it instead. */
+  takeName(from: string | null): Promise<number>;
+  /** Looks at the name's record and follows it. Called after every change of the store and on a timer. */
+  refresh(): Promise<void>;
+  /** Everything that the instance should do is up: from now on it is ready, or a candidate that can be judged. */
+  settled(): Promise<void>;
+  /** The epoch while this instance may act under its name, judged by its own monotonic clock; else null. */
+  epoch(): number | null;
+  state(): PresenceState;
+  heartbeat(): Heartbeat;
+  /** Writes the heartbeat now. */
+  beat(): Promise<void>;
+  release(): Promise<void>;
+}
+
+export function createPresence(options: {
+  store: Store;
+  instance: string;
+  name: string;
+  leaseMs: number;
+  describe(): Pick<Heartbeat, "revision" | "image" | "dirty" | "version" | "mindPid" | "port">;
+  /** The name is this instance's now: take up its port and its messages. */
+  onTake(epoch: number): Promise<void>;
+  /** Finish or park runs, close the port. After it the name is released. */
+  onDrain(): Promise<void>;
+  /** The name went elsewhere without a drain: stop acting at once. */
+  onLost(): Promise<void>;
+  onChange(): void;
+}): Presence {
+  const { store, instance, name, leaseMs } = options;
+  const phases: BootPhase[] = [];
+  const checks = new Map<string, Check>();
+  const startedAt = Date.now();
+  let state: PresenceState = "booting";
+  let epoch: number | null = null;
+  /** Monotonic time until which the lease is surely ours: counted from before the store was asked. */
+  let leaseEnd = 0;
+  let isSettled = false;
+  let lastBeat = 0;
+  let dirty = true;
+
+  const changed = (): void => {
+    dirty = true;
+    options.onChange();
+  };
+
+  const heartbeat = (): Heartbeat => ({
+    formatVersion: 1,
+    instance,
+    name,
+    epoch,
+    state,
+    ...options.describe(),
+    pid: process.pid,
+    startedAt,
+    at: Date.now(),
+    phases,
+    checks: [...checks.values()],
+  });
+
+  const beat = async (): Promise<void> => {
+    dirty = false;
+    lastBeat = performance.now();
+    await writeHeartbeat(store, { ...heartbeat(), at: await store.now() });
+  };
+
+  const renew = async (): Promise<boolean> => {
+    if (epoch === null) return false;
+    const asked = performance.now();
+    const { port } = options.describe();
+    const ours = await renewName(store, { name, holder: instance, epoch, leaseMs, port });
+    if (ours) leaseEnd = asked + leaseMs;
+    return ours;
+  };
+
+  const activate = async (next: number): Promise<void> => {
+    epoch = next;
+    const ours = await renew();
+    if (!ours) {
+      epoch = null;
+      return;
+    }
+    await presence.phase("name", () => options.onTake(next));
+    state = isSettled ? "ready" : "booting";
+    changed();
+    await beat();
+  };
+
+  const lose = async (): Promise<void> => {
+    epoch = null;
+    leaseEnd = 0;
+    state = "drained";
+    await options.onLost();
+    changed();
+  };
+
+  const drain = async (): Promise<void> => {
+    state = "draining";
+    changed();
+    await beat();
+    await options.onDrain();
+    const released = epoch;
+    state = "drained";
+    await beat();
+    epoch = null;
+    leaseEnd = 0;
+    if (released !== null) await releaseName(store, { name, holder: instance });
+    changed();
+    await beat();
+  };
+
+  const presence: Presence = {
+    async phase(phaseName, work) {
+      const phase: BootPhase = { name: phaseName, state: "running", startedAt: Date.now(), endedAt: null };
+      const index = phases.findIndex((one) => one.name === phaseName);
+      if (index >= 0) phases[index] = phase;
+      else phases.push(phase);
+      changed();
+      try {
+        const result = await work();
+        phase.state = "done";
+        return result;
+      } catch (error) {
+        phase.state = "failed";
+        throw error;
+      } finally {
+        phase.endedAt = Date.now();
+        changed();
+      }
+    },
+
+    setCheck(check) {
+      const before = checks.get(check.name);
+      if (before && before.ok === check.ok && before.detail === check.detail) return;
+      checks.set(check.name, check);
+      changed();
+    },
+
+    async takeName(from) {
+      const given = await giveName(store, { name, to: instance, from, leaseMs });
+      await activate(given.epoch);
+      return given.epoch;
+    },
+
+    async refresh() {
+      if (state === "draining") return;
+      const record = await readName(store, name);
+      if (record?.holder === instance) {
+        if (epoch === null) await activate(record.epoch);
+        else if (epoch !== record.epoch) await lose();
+        else if (await isDrainRequested(store, { name, epoch })) {
+          await drain();
+          return;
+        } else if (leaseEnd - performance.now() < (leaseMs * 2) / 3 && !(await renew())) await lose();
+      } else if (epoch !== null) {
+        await lose();
+      }
+      if (dirty || performance.now() - lastBeat > leaseMs / 5) await beat();
+    },
+
+    async settled() {
+      isSettled = true;
+      if (state === "booting") state = epoch === null ? "candidate" : "ready";
+      changed();
+      await beat();
+    },
+
+    epoch: () => (epoch !== null && state !== "draining" && performance.now() < leaseEnd ? epoch : null),
+    state: () => state,
+    heartbeat,
+    beat,
+
+    async release() {
+      if (epoch === null) return;
+      await releaseName(store, { name, holder: instance });
+      epoch = null;
+    },
+  };
+  return presence;
+}

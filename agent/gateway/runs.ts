@@ -1,0 +1,202 @@
+/** Runs in progress: what the mind works on for this holder, and who watches. */
+import { canonicalJson, type Json } from "../../tools/json.ts";
+import { describeError, isKnownError } from "../../tools/errors.ts";
+import { parseCommand } from "../commands.ts";
+import type { ProposeAnswer, RunEvent, Work } from "../protocol.ts";
+import type { Approvals } from "./approvals.ts";
+import type { Answer, Inbox, Message } from "./inbox.ts";
+
+interface Run {
+  id: string;
+  message: Message;
+  epoch: number;
+  resumed: boolean;
+  /** Everything since the last restart, for whoever begins to watch late. */
+  events: RunEvent[];
+  proposals: Extract<RunEvent, { type: "proposal" }>[];
+  error: Extract<RunEvent, { type: "error" }> | null;
+  listeners: Set<(event: RunEvent) => void>;
+  ended: boolean;
+}
+
+export interface Runs {
+  /** Takes up a claimed message. */
+  begin(message: Message, options: { epoch: number; resumed: boolean }): void;
+  /** The mind's part of the conversation; returns false when the run is not (or no longer) known here. */
+  onEvents(run: string, events: RunEvent[]): Promise<boolean>;
+  propose(request: { run: string; call: string; operation: string; input: unknown }): Promise<ProposeAnswer | null>;
+  /** Sends work to the mind as soon as one is connected; a new connection gets every open run again. */
+  connect(send: (work: Work) => void): () => void;
+  isConnected(): boolean;
+  send(work: Work): boolean;
+  /** Follows a run from its beginning; null when it does not run here. */
+  watch(message: string, listener: (event: RunEvent) => void): (() => void) | null;
+  running(conversation: string): string[];
+  count(): number;
+  /** Forgets every run without answering: the name went elsewhere. Watchers are let go. */
+  abandon(): void;
+}
+
+export function createRuns(options: {
+  instance: string;
+  inbox: Inbox;
+  approvals: Approvals;
+  proposalsPerRun: number;
+  isPaused(): Promise<boolean>;
+  onEvent(conversation: string, message: string, event: RunEvent): void;
+  onApproved(): void;
+  /** A watcher is let go without an end: it comes back and finds the next holder. */
+  onAbandon(message: string): void;
+}): Runs {
+  const runs = new Map<string, Run>();
+  let sendToMind: ((work: Work) => void) | null = null;
+
+  const workOf = (run: Run, resumed: boolean): Work => ({
+    type: "run",
+    run: run.id,
+    message: run.message.id,
+    conversation: run.message.conversation,
+    channel: run.message.channel,
+    epoch: run.epoch,
+    author: run.message.author,
+    text: run.message.text,
+    resumed,
+  });
+
+  const publish = (run: Run, event: RunEvent): void => {
+    if (event.type === "restart") run.events = [];
+    run.events.push(event);
+    for (const listener of run.listeners) listener(event);
+    options.onEvent(run.message.conversation, run.message.id, event);
+  };
+
+  /** The answer is durable before anyone is told that the run is done. */
+  const end = async (run: Run, done: Extract<RunEvent, { type: "done" }>): Promise<void> => {
+    if (run.ended) return;
+    run.ended = true;
+    if (done.reason === "parked") {
+      runs.delete(run.id);
+      options.onAbandon(run.message.id);
+      return;
+    }
+    const answer: Answer = { proposals: run.proposals, error: run.error, done };
+    const own = await options.inbox.answer(run.message, { instance: options.instance, epoch: run.epoch }, answer);
+    runs.delete(run.id);
+    if (own) publish(run, done);
+    else options.onAbandon(run.message.id);
+  };
+
+  return {
+    begin(message, { epoch, resumed }) {
+      const id = `${message.id}.${epoch}`;
+      if (runs.has(id)) return;
+      const run: Run = { id, message, epoch, resumed, events: [], proposals: [], error: null, listeners: new Set(), ended: false };
+      runs.set(id, run);
+      sendToMind?.(workOf(run, resumed));
+    },
+
+    async onEvents(id, events) {
+      const run = runs.get(id);
+      if (!run) return false;
+      for (const event of events) {
+        // What the mind says was proposed counts only when it was proposed here.
+        if (event.type === "proposal" && !run.proposals.some((one) => one.approval === event.approval)) continue;
+        if (event.type === "error") run.error = event;
+        if (event.type === "done") await end(run, event);
+        else publish(run, event);
+      }
+      return true;
+    },
+
+    async propose({ run: id, call, operation, input }) {
+      const run = runs.get(id);
+      if (!run || run.ended) return null;
+      const known = run.proposals.length;
+      const refused = (code: string, message: string, hint: string): ProposeAnswer => ({ status: "refused", code, message, hint });
+      if (known >= options.proposalsPerRun) {
+        return refused("too_many_proposals", `one answer may propose ${options.proposalsPerRun} operations`, "ask again for the rest");
+      }
+      if (await options.isPaused()) {
+        return refused("paused", "the fleet is paused, so nothing is proposed", "a maintainer resumes it with `clawdinator resume`");
+      }
+      const { message } = run;
+      try {
+        const approval = await options.approvals.propose({
+          operation,
+          input: (input ?? {}) as Json,
+          key: `${message.channel}/${message.id}/${call}`,
+          proposer: {
+            kind: message.author.kind,
+            id: message.author.id,
+            name: message.author.name,
+            message: message.id,
+            conversation: message.conversation,
+            influencedByPublicText: !isTypedCommand(message.text, operation, input),
+          },
+        });
+        const state = approval.state === "pending" ? "pending" : "approved";
+        const proposal = { type: "proposal" as const, approval: approval.id, operation, digest: approval.digest, summary: approval.summary, state: state as "pending" | "approved" };
+        if (!run.proposals.some((one) => one.approval === approval.id)) run.proposals.push(proposal);
+        if (state === "approved") options.onApproved();
+        return {
+          status: "proposed",
+          approval: approval.id,
+          operation,
+          digest: approval.digest,
+          summary: approval.summary,
+          state,
+          expiresAt: approval.expiresAt,
+          quorum: approval.quorum,
+          warnings: approval.plan.warnings,
+        };
+      } catch (error) {
+        if (!isKnownError(error)) throw error;
+        const { code, message: text, hint } = describeError(error);
+        return refused(code, text, hint);
+      }
+    },
+
+    connect(send) {
+      sendToMind = send;
+      for (const run of runs.values()) {
+        // The mind may be a new process: what it had said of this run is said again.
+        if (run.events.length > 0) publish(run, { type: "restart", reason: "the mind was connected again" });
+        send(workOf(run, true));
+      }
+      return () => {
+        if (sendToMind === send) sendToMind = null;
+      };
+    },
+
+    isConnected: () => sendToMind !== null,
+
+    send(work) {
+      if (!sendToMind) return false;
+      sendToMind(work);
+      return true;
+    },
+
+    watch(message, listener) {
+      const run = [...runs.values()].find((one) => one.message.id === message);
+      if (!run) return null;
+      for (const event of run.events) listener(event);
+      run.listeners.add(listener);
+      return () => run.listeners.delete(listener);
+    },
+
+    running: (conversation) => [...runs.values()].filter((run) => run.message.conversation === conversation).map((run) => run.message.id),
+    count: () => runs.size,
+
+    abandon() {
+      for (const run of runs.values()) options.onAbandon(run.message.id);
+      runs.clear();
+    },
+  };
+}
+
+/** Whether the maintainer's own words are exactly this command, by the same grammar for everyone. */
+function isTypedCommand(text: string, operation: string, input: unknown): boolean {
+  const command = parseCommand(text);
+  if (command.kind !== "call" || command.tool !== operation) return false;
+  return canonicalJson((command.input ?? {}) as Json) === canonicalJson((input ?? {}) as Json);
+}

@@ -1,0 +1,157 @@
+/** What a gateway does again and again: follow its name, take messages, run what was approved, tell who watches. */
+import { randomBytes } from "node:crypto";
+import { describeError } from "../../tools/errors.ts";
+import type { FleetServices } from "../../tools/fleet/services.ts";
+import type { Store } from "../../tools/store.ts";
+import type { Log } from "../log.ts";
+import type { OperationView, Proof } from "../protocol.ts";
+import type { Approvals } from "./approvals.ts";
+import type { AuditLog } from "./audit.ts";
+import { createFleetKeeper } from "./fleet-keeper.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Live } from "./live.ts";
+import { createLoop } from "./loop.ts";
+import type { Operations } from "./operations.ts";
+import type { Pause } from "./pause.ts";
+import type { Presence } from "./presence.ts";
+import type { Runs } from "./runs.ts";
+
+/** Leases, expiries and heartbeats move without anyone writing to the store. */
+const tickMs = 1_000;
+
+export interface Scheduler {
+  start(): void;
+  wake(): void;
+  /** Has the mind show that model and memory work; its checks appear in the heartbeat. */
+  prove(): Promise<void>;
+  onProof(proof: Proof): void;
+  /** Tells the conversation that asked for an operation how it ended. */
+  onOperation(operation: OperationView): Promise<void>;
+  /** Lets runs end, or parks them for the next holder. */
+  drainRuns(deadlineMs: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createScheduler(options: {
+  store: Store;
+  instance: string;
+  name: string;
+  presence: Presence;
+  approvals: Approvals;
+  operations: Operations;
+  inbox: Inbox;
+  runs: Runs;
+  live: Live;
+  fleet: FleetServices;
+  audit: AuditLog;
+  pause: Pause;
+  log: Log;
+}): Scheduler {
+  const { store, instance, name, presence, approvals, operations, inbox, runs, live, log } = options;
+  const onError = (error: unknown): void => log("error", "a round failed and will be repeated", { error: describeError(error).message });
+  const proofs = new Map<string, (proof: Proof) => void>();
+  const keeper = createFleetKeeper({ ...options, operations, approvals });
+  let started = false;
+
+  const presenceLoop = createLoop(() => presence.refresh(), onError);
+
+  const workLoop = createLoop(async () => {
+    const epoch = presence.epoch();
+    if (epoch !== null) await takeMessages(epoch);
+    await approvals.expire();
+    if (epoch !== null && !(await options.pause.isPaused())) await runApproved();
+    await operations.resume({ holdsName: presence.epoch() !== null });
+    await live.scan();
+    if (presence.epoch() !== null) await keeper.look();
+  }, onError);
+
+  const wake = (): void => {
+    if (!started) return;
+    presenceLoop.wake();
+    workLoop.wake();
+  };
+
+  async function takeMessages(epoch: number): Promise<void> {
+    const holder = { instance, epoch };
+    for (const message of await inbox.pending(name)) {
+      if (message.kind === "notice" && !runs.isConnected()) continue;
+      const claim = await inbox.claim(message, holder);
+      if (claim === "taken" || claim === "answered") continue;
+      if (message.kind === "chat") {
+        runs.begin(message, { epoch, resumed: claim === "resumed" });
+        continue;
+      }
+      runs.send({ type: "notice", message: message.id, conversation: message.conversation, epoch, text: message.text });
+      const usage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
+      await inbox.answer(message, holder, { proposals: [], error: null, done: { type: "done", reason: "answered", text: "", usage } });
+    }
+  }
+
+  async function runApproved(): Promise<void> {
+    for (const id of await approvals.approved()) {
+      await approvals.execute(id, (record) => operations.start(record));
+    }
+  }
+
+  let stopWatching = (): void => {};
+  let timer: NodeJS.Timeout | null = null;
+
+  return {
+    start() {
+      started = true;
+      stopWatching = store.watch(wake);
+      timer = setInterval(wake, tickMs);
+      wake();
+    },
+
+    wake,
+
+    async prove() {
+      const id = randomBytes(8).toString("hex");
+      const proof = new Promise<Proof>((resolve) => proofs.set(id, resolve));
+      if (!runs.send({ type: "prove", prove: id })) {
+        presence.setCheck({ name: "proof", ok: false, detail: "the mind is not connected" });
+        return;
+      }
+      const { checks } = await proof;
+      for (const check of checks) presence.setCheck(check);
+    },
+
+    onProof(proof) {
+      proofs.get(proof.prove)?.(proof);
+      proofs.delete(proof.prove);
+    },
+
+    async onOperation(operation) {
+      if (operation.endedAt === null || !operation.conversation) return;
+      const how = operation.state === "succeeded" ? "done" : operation.state;
+      const why = operation.error ? `: ${operation.error.message}` : "";
+      await inbox.submit({
+        formatVersion: 1,
+        id: `notice-${operation.id}`,
+        kind: "notice",
+        to: name,
+        channel: "notice",
+        conversation: operation.conversation,
+        author: { kind: "instance", id: instance, name },
+        text: `${operation.summary} — ${how}${why}`,
+        createdAt: await store.now(),
+      });
+    },
+
+    async drainRuns(deadlineMs) {
+      if (runs.count() === 0) return;
+      runs.send({ type: "drain", deadlineMs });
+      const end = performance.now() + deadlineMs;
+      while (runs.count() > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      runs.abandon();
+    },
+
+    async stop() {
+      started = false;
+      stopWatching();
+      if (timer) clearInterval(timer);
+      await Promise.all([presenceLoop.stop(), workLoop.stop()]);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** The mind process: `node agent/mind/main.ts --home HOME --instance ID [--config PATH] [--give-up-seconds N]`. */
+import { parseArgs } from "node:util";
+import { openMemory, seedMemory } from "../../memory/index.ts";
+import { describeError } from "../../tools/errors.ts";
+import { loadConfig } from "../config.ts";
+import { fleetPaths, instancePaths } from "../paths.ts";
+import { acquireProcessLock } from "../process-lock.ts";
+import { type Log, makeLog } from "./log.ts";
+import { makeMind } from "./mind.ts";
+import { selectModel } from "./models/select.ts";
+import { workspaceDirectory } from "./prompt.ts";
+
+/** Exit codes: wrong usage or configuration is 2; another mind that runs already is 3; no gateway for too long is 4. */
+const exitUsage = 2;
+const exitLocked = 3;
+const exitAlone = 4;
+
+/** Without a gateway for this long, nobody will come back for this process. */
+const defaultGiveUpSeconds = 60;
+
+if (import.meta.main) process.exitCode = await main();
+
+async function main(): Promise<number> {
+  // A gateway that was killed leaves a broken pipe behind; the mind goes on without a log.
+  process.stderr.on("error", () => undefined);
+  const write = (line: string) => void process.stderr.write(line);
+  try {
+    return await start(write);
+  } catch (error) {
+    const { code, message, hint } = describeError(error);
+    makeLog({ least: "error", write, base: { process: "mind" } })("error", "mind.failed", { code, message, hint });
+    return exitUsage;
+  }
+}
+
+async function start(write: (line: string) => void): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      home: { type: "string" },
+      instance: { type: "string" },
+      config: { type: "string" },
+      "give-up-seconds": { type: "string" },
+    },
+  });
+  const { home, instance } = values;
+  if (!home || !instance) throw new Error("--home and --instance are needed");
+  const fleet = fleetPaths(home);
+  const paths = instancePaths(home, instance);
+  const config = loadConfig({ path: values.config ?? fleet.config, required: values.config !== undefined });
+  const log = makeLog({ least: config.log.level, write, base: { process: "mind", instance } });
+  const lock = acquireProcessLock(paths.mindLock);
+  if (lock === null) {
+    log("error", "mind.locked", { lock: paths.mindLock, hint: "another mind of this instance runs; stop it first" });
+    return exitLocked;
+  }
+  const memory = openMemory({ directory: fleet.memory, writer: instance, index: paths.index });
+  const mind = makeMind({
+    model: await selectModel(config, process.env),
+    memory,
+    memoryDirectory: fleet.memory,
+    limits: { turns: config.limits.turns, tokens: config.limits.tokens, seconds: config.limits.runSeconds },
+    workspace: workspaceDirectory,
+    conversations: fleet.conversations,
+    socketPath: paths.mindSocket,
+    instance,
+    conversationMode: config.conversations.mode,
+    giveUpMs: Number(values["give-up-seconds"] ?? defaultGiveUpSeconds) * 1000,
+    log,
+    prepare: () => seed(memory, log),
+  });
+  // A terminal sends SIGINT to the whole group; the gateway decides what it means for the mind.
+  process.on("SIGINT", () => undefined);
+  process.on("SIGTERM", () => mind.drain(config.fleet.drainSeconds * 1000));
+  log("info", "mind.started", { pid: process.pid });
+  const ended = await mind.run();
+  await memory.close();
+  log("info", "mind.ended", { reason: ended });
+  lock.release();
+  // Whatever still waits (a model that does not answer) was parked and must not keep the process.
+  setTimeout(() => process.exit(), 100).unref();
+  return ended === "gave_up" ? exitAlone : 0;
+}
+
+async function seed(memory: ReturnType<typeof openMemory>, log: Log): Promise<void> {
+  try {
+    const documents = await seedMemory(memory);
+    if (documents.length > 0) log("info", "memory.seeded", { documents: documents.length });
+  } catch (error) {
+    log("error", "memory.seed_failed", describeError(error));
+  }
+}

@@ -1,0 +1,218 @@
+/** The mind's work: runs by conversation, interruption, drain, proof; over a link that may break at any time. */
+import { setTimeout as delay } from "node:timers/promises";
+import { describeError } from "../../tools/errors.ts";
+import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import { type HelloAnswer, type ProposeAnswer, proposeAnswerSchema, protocolVersion, type Work } from "../protocol.ts";
+import { makeConversationPool } from "./conversation-pool.ts";
+import { failureOf, makeLink } from "./link.ts";
+import type { Log } from "./log.ts";
+import type { Interruption } from "./loop.ts";
+import { makeOutbox } from "./outbox.ts";
+import { proveMind } from "./proof.ts";
+import { performRun, type RunServices, type RunWork, storeNotice } from "./run.ts";
+
+export interface MindOptions extends Omit<RunServices, "hello" | "fleet" | "propose" | "openConversation"> {
+  socketPath: string;
+  instance: string;
+  memoryDirectory: string;
+  conversationMode: "interrupt" | "queue";
+  giveUpMs: number;
+  log: Log;
+  /** Awaited before the first run; must not throw. */
+  prepare(): Promise<void>;
+}
+
+export interface Mind {
+  /** Resolves when the mind has nothing more to do: drained, or without a gateway for too long. */
+  run(): Promise<"drained" | "gave_up">;
+  /** Finishes runs within the deadline, parks the others, and ends. */
+  drain(deadlineMs: number): void;
+}
+
+interface ActiveRun {
+  work: RunWork;
+  controller: AbortController;
+  finished: Promise<void>;
+}
+
+/** A new gateway delivers what it knows at once; sending before that would make it refuse runs it is about to name. */
+const holdAfterHelloMs = 100;
+/** After parking, a run only has to notice it. */
+const parkMs = 1_000;
+const lastFlushMs = 2_000;
+
+export function makeMind(options: MindOptions): Mind {
+  const { log } = options;
+  const active = new Map<string, ActiveRun>();
+  const chains = new Map<string, Promise<void>>();
+  const background = new Set<Promise<void>>();
+  let notices: Promise<void> = Promise.resolve();
+  let hello: HelloAnswer | null = null;
+  let draining: Promise<void> | null = null;
+  let prepared: Promise<void> | null = null;
+
+  const link = makeLink({
+    socketPath: options.socketPath,
+    hello: { protocol: protocolVersion, pid: process.pid, model: options.model.name },
+    log,
+    giveUpMs: options.giveUpMs,
+    onUp(answer) {
+      hello = answer;
+      prepared ??= options.prepare();
+      outbox.resendAll(holdAfterHelloMs);
+      log("info", "gateway.connected", { name: answer.name, epoch: answer.epoch });
+    },
+    onWork: take,
+  });
+
+  const outbox = makeOutbox({
+    ready: () => link.whenUp(),
+    async post(run, events) {
+      const answer = await link.once("POST", "/events", { run, events });
+      if (answer.status === 404) return "unknown";
+      if (answer.status >= 500) throw failureOf(answer, "/events");
+      if (answer.status >= 400) log("error", "events.refused", { run, status: answer.status });
+      return answer.status >= 400 ? "refused" : "taken";
+    },
+    onUnknown: drop,
+  });
+
+  const services: RunServices = {
+    ...options,
+    openConversation: makeConversationPool(),
+    hello() {
+      if (hello === null) throw new Error("a run came before the gateway's hello");
+      return hello;
+    },
+    fleet: {
+      status: async () => (await get("/fleet/status")) as FleetStatus,
+      drift: async () => (await get("/fleet/drift")) as FleetDrift,
+    },
+    propose,
+  };
+
+  async function get(path: string): Promise<unknown> {
+    const answer = await link.call("GET", path);
+    if (answer.status !== 200) throw failureOf(answer, path);
+    return answer.body;
+  }
+
+  async function propose(run: string, call: string, operation: string, input: unknown): Promise<ProposeAnswer> {
+    const answer = await link.call("POST", "/propose", { run, call, operation, input: input ?? {} });
+    if (answer.status === 404) drop(run);
+    if (answer.status !== 200) throw failureOf(answer, "/propose");
+    return proposeAnswerSchema.parse(answer.body);
+  }
+
+  function stop(run: ActiveRun, interruption: Interruption): void {
+    run.controller.abort(interruption);
+  }
+
+  /** The gateway does not know the run: it will deliver it again, here or elsewhere. */
+  function drop(run: string): void {
+    const known = active.get(run);
+    if (known) stop(known, { kind: "dropped", reason: "the gateway does not know this run" });
+    outbox.drop(run);
+  }
+
+  function take(work: Work): void {
+    if (work.type === "run") takeRun(work);
+    else if (work.type === "interrupt") {
+      const run = active.get(work.run);
+      if (run) stop(run, { kind: "interrupted", reason: work.reason });
+    } else if (work.type === "drain") drain(work.deadlineMs);
+    else if (work.type === "notice") {
+      // One after the other, so that one that is delivered twice is seen to be there already.
+      notices = notices.then(() => inBackground("notice", () => storeNotice(work, services)));
+    }
+    else if (work.type === "prove") {
+      void inBackground("proof", async () => {
+        await prepared;
+        const checks = await proveMind(options);
+        await link.call("POST", "/proof", { prove: work.prove, checks });
+      });
+    }
+  }
+
+  function inBackground(what: string, work: () => Promise<void>): Promise<void> {
+    const done = work()
+      .catch((error: unknown) => log("error", `${what}.failed`, describeError(error)))
+      .finally(() => background.delete(done));
+    background.add(done);
+    return done;
+  }
+
+  function takeRun(work: RunWork): void {
+    if (draining) {
+      const usage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
+      outbox.push(work.run, { type: "done", reason: "parked", text: "", usage });
+      return;
+    }
+    const running = active.get(work.run);
+    if (running && !running.controller.signal.aborted) {
+      outbox.resend(work.run);
+      return;
+    }
+    if (options.conversationMode === "interrupt") {
+      for (const other of active.values()) {
+        if (other.work.conversation === work.conversation && other.work.run !== work.run) {
+          stop(other, { kind: "interrupted", reason: "a newer message came" });
+        }
+      }
+    }
+    const controller = new AbortController();
+    const before = chains.get(work.conversation) ?? Promise.resolve();
+    const finished = before.then(() => perform(work, controller.signal));
+    const run: ActiveRun = { work, controller, finished };
+    active.set(work.run, run);
+    const settled = finished.finally(() => {
+      if (active.get(work.run) === run) active.delete(work.run);
+      if (chains.get(work.conversation) === settled) chains.delete(work.conversation);
+    });
+    chains.set(work.conversation, settled);
+  }
+
+  async function perform(work: RunWork, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    await prepared;
+    // What an earlier attempt at this run still had to send is void.
+    outbox.drop(work.run);
+    let reason = "dropped";
+    await performRun(work, services, signal, (event) => {
+      if (event.type === "done") reason = event.reason;
+      outbox.push(work.run, event);
+    });
+    const milliseconds = Math.round(performance.now() - startedAt);
+    log("info", "run.ended", { run: work.run, conversation: work.conversation, reason, milliseconds });
+  }
+
+  function drain(deadlineMs: number): void {
+    draining ??= (async () => {
+      log("info", "drain.started", { deadlineMs, runs: active.size });
+      const runs = () => Promise.all([...[...active.values()].map(({ finished }) => finished), ...background]);
+      await within(deadlineMs, runs());
+      for (const run of active.values()) stop(run, { kind: "parked", reason: "the mind is shutting down" });
+      await within(parkMs, runs());
+      await within(lastFlushMs, outbox.empty());
+      link.stop();
+    })();
+  }
+
+  return {
+    drain,
+    async run() {
+      const ended = await link.run();
+      for (const run of active.values()) stop(run, { kind: "parked", reason: "there is no gateway" });
+      await within(parkMs, Promise.all([...active.values()].map(({ finished }) => finished)));
+      return ended === "stopped" ? "drained" : "gave_up";
+    },
+  };
+}
+
+/** Waits for the work, but no longer than the time given. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  const limit = delay(milliseconds, undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), limit]);
+  timer.abort();
+}

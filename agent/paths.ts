@@ -1,0 +1,98 @@
+/** Where things lie below `$CLAWDINATOR_HOME`. `fleet/` is shared by local siblings; `instances/` can be rebuilt. */
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { ConfigError } from "../tools/errors.ts";
+import { sha256 } from "../tools/json.ts";
+
+/** A Unix socket's path must fit `sockaddr_un`: 107 bytes on Linux, 103 on macOS; the smaller one holds everywhere. */
+const longestSocketPath = 103;
+
+export interface FleetPaths {
+  home: string;
+  config: string;
+  /** This user's own command line tokens, mode 0600. */
+  credentials: string;
+  fleet: string;
+  repository: string;
+  program: string;
+  store: string;
+  memory: string;
+  conversations: string;
+  images: string;
+  instances: string;
+}
+
+export interface InstancePaths {
+  directory: string;
+  /** Who this is: written before the first process starts. */
+  spec: string;
+  run: string;
+  logs: string;
+  index: string;
+  gatewayLock: string;
+  mindLock: string;
+  mindSocket: string;
+  controlSocket: string;
+}
+
+/** `$CLAWDINATOR_HOME`, or `clawdinator` in the user's state directory. */
+export function defaultHome(environment: NodeJS.ProcessEnv = process.env): string {
+  if (environment.CLAWDINATOR_HOME) return resolve(environment.CLAWDINATOR_HOME);
+  const state = environment.XDG_STATE_HOME || join(environment.HOME || homedir(), ".local", "state");
+  return join(state, "clawdinator");
+}
+
+export function fleetPaths(home: string): FleetPaths {
+  const fleet = join(home, "fleet");
+  return {
+    home,
+    config: join(home, "config.json"),
+    credentials: join(home, "credentials.json"),
+    fleet,
+    repository: join(fleet, "repo.git"),
+    program: join(fleet, "program.git"),
+    store: join(fleet, "store.sqlite"),
+    memory: join(fleet, "memory"),
+    conversations: join(fleet, "conversations"),
+    images: join(fleet, "images"),
+    instances: join(home, "instances"),
+  };
+}
+
+export function instancePaths(home: string, instance: string): InstancePaths {
+  const directory = join(home, "instances", instance);
+  const run = join(directory, "run");
+  return {
+    directory,
+    spec: join(directory, "instance.json"),
+    run,
+    logs: join(directory, "logs"),
+    index: join(directory, "index"),
+    gatewayLock: join(run, "gateway.lock"),
+    mindLock: join(run, "mind.lock"),
+    mindSocket: socketPath(run, "mind.sock"),
+    controlSocket: socketPath(run, "control.sock"),
+  };
+}
+
+/** The socket's path in `directory`, or in a short private directory of this user when that would be too long. */
+function socketPath(directory: string, name: string): string {
+  const path = join(directory, name);
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  return join(tmpdir(), `clawdinator-${process.getuid?.() ?? 0}`, `${sha256(directory).slice(0, 16)}-${name}`);
+}
+
+/** Makes the directory that a socket will lie in; refuses one that another user could have prepared. */
+export function prepareSocketDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(directory);
+  const uid = process.getuid?.() ?? stat.uid;
+  if (!stat.isDirectory() || stat.uid !== uid) {
+    throw new ConfigError(`${directory} belongs to another user, so sockets in it could be someone else's`, {
+      code: "unsafe_directory",
+      hint: "remove it, or set CLAWDINATOR_HOME to a shorter path",
+    });
+  }
+  chmodSync(directory, 0o700);
+}

@@ -1,0 +1,1 @@
+export { acquireProcessLock, isProcessLockHeld, readLockOwner } from "../tools/process-lock.ts";

@@ -1,0 +1,294 @@
+/**
+ * Everything that is said between mind and gateway, and between the gateway and its console and command line.
+ *
+ * Mind and gateway speak HTTP with JSON over `run/mind.sock`, which the gateway serves:
+ *
+ *   POST /hello            mind says who it is; gets the instance's identity, settings and the operations it may propose
+ *   GET  /work             newline-delimited `Work`, open for as long as the mind lives
+ *   POST /events           what a run did; the gateway relays it to whoever watches
+ *   POST /propose          asks for an operation; the answer is an approval to wait for, or a refusal
+ *   GET  /fleet/status, GET /fleet/drift
+ *   POST /proof            result of a `prove` work item
+ *
+ * Nothing on this socket approves, cancels, or names a proposer: the gateway derives the proposer from the message that
+ * it delivered itself. Unknown fields are refused.
+ */
+import { z } from "zod";
+import { checkSchema, heartbeatSchema } from "../tools/fleet/model.ts";
+import type { Plan } from "../tools/tool.ts";
+
+export const protocolVersion = 1;
+
+/** A chat message is at most this many characters; longer text belongs in a file. */
+export const maxMessageCharacters = 32_000;
+
+const id = z.string().min(1).max(200);
+/** `console-ab12cd`, `cli-…`: also a folder name, so no separators. */
+export const conversationIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, "a conversation id is letters, digits, - and _, at most 100");
+
+// ---- mind → gateway -------------------------------------------------------------------------------------------------
+
+export const helloSchema = z.strictObject({
+  protocol: z.literal(protocolVersion),
+  pid: z.number().int().positive(),
+  /** What answers: `interpreter`, or provider and model. */
+  model: z.string().max(200),
+});
+export type Hello = z.output<typeof helloSchema>;
+
+export const operationDescriptorSchema = z.object({
+  name: z.string(),
+  description: z.string(),
+  /** JSON Schema of the input. */
+  inputSchema: z.record(z.string(), z.unknown()),
+});
+export type OperationDescriptor = z.output<typeof operationDescriptorSchema>;
+
+export const helloAnswerSchema = z.object({
+  instance: z.string(),
+  name: z.string(),
+  /** Null while the instance is a candidate. The epoch of a run comes with the run. */
+  epoch: z.number().int().nullable(),
+  program: z.object({ version: z.string(), revision: z.string(), image: z.string() }),
+  operations: z.array(operationDescriptorSchema),
+});
+export type HelloAnswer = z.output<typeof helloAnswerSchema>;
+
+/** What a run does, in order. The same union goes to chat, logs and tests; `ask --json` prints it. */
+export const runEventSchema = z.discriminatedUnion("type", [
+  /** A piece of the answer. */
+  z.strictObject({ type: z.literal("text"), text: z.string() }),
+  /** The run began again (a crash, a handover): what was shown of its answer is void. */
+  z.strictObject({ type: z.literal("restart"), reason: z.string() }),
+  z.strictObject({ type: z.literal("tool"), call: id, name: id, state: z.enum(["started", "succeeded", "failed"]), text: z.string() }),
+  z.strictObject({
+    type: z.literal("proposal"),
+    approval: id,
+    operation: id,
+    digest: id,
+    summary: z.string(),
+    /** `approved` where policy let it through without a person. */
+    state: z.enum(["pending", "approved"]),
+  }),
+  z.strictObject({ type: z.literal("error"), code: id, message: z.string(), hint: z.string() }),
+  /** Always the last. `text` is the whole answer. */
+  z.strictObject({
+    type: z.literal("done"),
+    reason: z.enum(["answered", "interrupted", "limit", "failed", "parked"]),
+    text: z.string(),
+    usage: z.strictObject({ turns: z.number(), inputTokens: z.number(), outputTokens: z.number(), usd: z.number() }),
+  }),
+]);
+export type RunEvent = z.output<typeof runEventSchema>;
+
+export const eventsSchema = z.strictObject({ run: id, events: z.array(runEventSchema).min(1).max(1000) });
+export type Events = z.output<typeof eventsSchema>;
+
+export const proposeSchema = z.strictObject({
+  run: id,
+  /** The model's tool call id: proposing the same call again finds the first proposal. */
+  call: id,
+  operation: id,
+  input: z.unknown(),
+});
+export type Propose = z.output<typeof proposeSchema>;
+
+export const proposeAnswerSchema = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("proposed"),
+    approval: z.string(),
+    operation: z.string(),
+    digest: z.string(),
+    summary: z.string(),
+    state: z.enum(["pending", "approved"]),
+    expiresAt: z.number(),
+    quorum: z.number().int(),
+    warnings: z.array(z.string()),
+  }),
+  z.object({ status: z.literal("refused"), code: z.string(), message: z.string(), hint: z.string() }),
+]);
+export type ProposeAnswer = z.output<typeof proposeAnswerSchema>;
+
+export const proofSchema = z.strictObject({ prove: id, checks: z.array(checkSchema).max(50) });
+export type Proof = z.output<typeof proofSchema>;
+
+// ---- gateway → mind -------------------------------------------------------------------------------------------------
+
+export const authorSchema = z.object({ kind: z.enum(["maintainer", "instance"]), id: z.string(), name: z.string() });
+export type Author = z.output<typeof authorSchema>;
+
+export const workSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("run"),
+    run: z.string(),
+    message: z.string(),
+    conversation: conversationIdSchema,
+    channel: z.string(),
+    /** Conversations are stored under the epoch of the name that answers. */
+    epoch: z.number().int(),
+    author: authorSchema,
+    text: z.string(),
+    /** A run that another process began: its stored part is picked up. */
+    resumed: z.boolean(),
+  }),
+  /** Something the people in a conversation should see there, such as the end of an operation; no model turn. */
+  z.object({
+    type: z.literal("notice"),
+    message: z.string(),
+    conversation: conversationIdSchema,
+    epoch: z.number().int(),
+    text: z.string(),
+  }),
+  z.object({ type: z.literal("interrupt"), run: z.string(), reason: z.string() }),
+  /** Finish or park every run, then exit. */
+  z.object({ type: z.literal("drain"), deadlineMs: z.number().int() }),
+  /** Show that model and memory work. */
+  z.object({ type: z.literal("prove"), prove: z.string() }),
+  z.object({ type: z.literal("ping") }),
+]);
+export type Work = z.output<typeof workSchema>;
+
+// ---- console and command line → gateway -----------------------------------------------------------------------------
+
+export const chatRequestSchema = z.strictObject({
+  conversation: conversationIdSchema,
+  text: z.string().min(1).max(maxMessageCharacters),
+  /** Chosen by the sender, so that sending again after a lost connection is the same message. */
+  message: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, "a message id is letters, digits, - and _, at most 100")
+    .optional(),
+  /** Name of the instance that shall answer; default: this one. */
+  to: z.string().optional(),
+});
+export type ChatRequest = z.output<typeof chatRequestSchema>;
+
+export const decisionSchema = z.strictObject({
+  decision: z.enum(["approve", "reject"]),
+  /** The digest that the person saw. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/, "a digest is 64 hex digits"),
+  /** Why, for the record. */
+  reason: z.string().max(2000).optional(),
+});
+export type Decision = z.output<typeof decisionSchema>;
+
+export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "superseded" | "executed";
+
+export interface Vote {
+  maintainer: string;
+  name: string;
+  surface: string;
+  decision: "approve" | "reject";
+  /** Counts toward the quorum. One that does not says why in `note`. */
+  counts: boolean;
+  note: string | null;
+  at: number;
+}
+
+export interface ApprovalView {
+  id: string;
+  operation: string;
+  digest: string;
+  state: ApprovalState;
+  summary: string;
+  createdAt: number;
+  expiresAt: number;
+  quorum: number;
+  votes: Vote[];
+  /** Why it is in a terminal state: who decided, what drifted. */
+  reason: string | null;
+  /** The approval that took its place after drift. */
+  supersededBy: string | null;
+  /** The operation that runs it, once approved. */
+  operationId: string | null;
+  plan: Plan;
+}
+
+export type OperationState = "running" | "compensating" | "succeeded" | "failed" | "compensated" | "cancelled";
+export type StepState = "pending" | "running" | "succeeded" | "failed" | "compensating" | "compensated";
+
+export interface StepView {
+  name: string;
+  state: StepState;
+  startedAt: number | null;
+  endedAt: number | null;
+  attempts: number;
+  error: string | null;
+}
+
+export interface OperationView {
+  id: string;
+  operation: string;
+  state: OperationState;
+  summary: string;
+  approval: string;
+  digest: string;
+  /** Instance that runs it now. */
+  owner: string | null;
+  startedAt: number;
+  endedAt: number | null;
+  steps: StepView[];
+  /** Latest line of the running step. */
+  progress: string | null;
+  error: { message: string; hint: string; log: string[] } | null;
+  /** Where it was asked for, when it was asked for in chat. */
+  conversation: string | null;
+  proposedBy: string;
+  approvedBy: string[];
+}
+
+export interface AuditEntry {
+  id: string;
+  at: number;
+  /** `approval.voted`, `operation.step.succeeded`, `name.taken`, … */
+  action: string;
+  /** Who: maintainer, instance or `policy`. */
+  actor: string;
+  surface: string;
+  /** What it is about: an approval, operation, name or document. */
+  subject: string;
+  detail: string;
+}
+
+/** One entry of a conversation, as stored (one line of JSONL) and as shown. */
+export const conversationEntrySchema = z.object({
+  formatVersion: z.literal(1),
+  id: z.string(),
+  at: z.number(),
+  /** The message that this entry belongs to. */
+  message: z.string(),
+  body: z.discriminatedUnion("role", [
+    z.object({ role: z.literal("user"), author: authorSchema, channel: z.string(), text: z.string() }),
+    z.object({
+      role: z.literal("assistant"),
+      text: z.string(),
+      calls: z.array(z.object({ call: z.string(), name: z.string(), input: z.unknown() })),
+      model: z.string(),
+    }),
+    z.object({
+      role: z.literal("tool"),
+      call: z.string(),
+      name: z.string(),
+      ok: z.boolean(),
+      text: z.string(),
+      data: z.unknown().optional(),
+    }),
+    /** The run is over; nothing of this message follows. */
+    z.object({ role: z.literal("end"), reason: z.string(), text: z.string() }),
+    z.object({ role: z.literal("notice"), text: z.string() }),
+  ]),
+});
+export type ConversationEntry = z.output<typeof conversationEntrySchema>;
+
+/** `GET /api/events`: server-sent events; each names what changed and carries its new state. */
+export type LiveEvent =
+  | { type: "fleet"; fleet: import("../tools/fleet/model.ts").FleetStatus }
+  | { type: "approval"; approval: ApprovalView }
+  | { type: "operation"; operation: OperationView }
+  | { type: "audit"; entry: AuditEntry }
+  | { type: "conversation"; conversation: string; message: string; event: RunEvent }
+  | { type: "paused"; paused: boolean };
+
+export { heartbeatSchema };

@@ -1,0 +1,112 @@
+/**
+ * Text that the code knows better than a writer: tables in README.md and docs/, between `<!-- generated:NAME -->` and
+ * `<!-- /generated -->`. Without arguments it writes them anew; with `--check` it only tells which are stale.
+ */
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { commandTable } from "../agent/commands.ts";
+import { configShape, type JsonSchema } from "../agent/config.ts";
+import { operations } from "../tools/operations.ts";
+import { readTools } from "../tools/read-tools.ts";
+
+const generators: Record<string, () => string> = {
+  configuration: configurationTable,
+  commands: commandTable,
+  tools: toolTable,
+};
+
+/** One row for each key of the configuration: key, default, meaning. */
+function configurationTable(): string {
+  const rows: string[][] = [];
+  const visit = (schema: JsonSchema, path: string): void => {
+    for (const [name, child] of Object.entries(schema.properties ?? {})) {
+      const key = path ? `${path}.${name}` : name;
+      if (child.properties) visit(child, key);
+      else rows.push([`\`${key}\``, defaultOf(child), meaningOf(child)]);
+    }
+  };
+  visit(configShape().root, "");
+  return markdownTable(["Key", "Default", "Meaning"], rows);
+}
+
+function defaultOf(schema: JsonSchema): string {
+  return schema.default === undefined ? "–" : `\`${JSON.stringify(schema.default)}\``;
+}
+
+function meaningOf(schema: JsonSchema): string {
+  const values = schema.enum?.map((value) => `\`${value}\``).join(", ");
+  const meaning = schema.description ?? "";
+  return values && !schema.enum?.every((value) => meaning.includes(String(value))) ? `${meaning}: ${values}` : meaning;
+}
+
+/** One row for each tool and operation that the model is offered. */
+function toolTable(): string {
+  const rows = [...readTools, ...operations].map((tool) => [
+    `\`${tool.name}\``,
+    tool.kind === "read" ? "reads" : "proposes",
+    tool.description,
+  ]);
+  return markdownTable(["Tool", "Kind", "What it does"], rows);
+}
+
+function markdownTable(head: string[], rows: string[][]): string {
+  const line = (cells: string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** The text with every generated block filled anew. Throws when a block has a name that nobody generates, or no end. */
+export function regenerate(text: string, file: string): string {
+  const parts = text.split(/^(<!-- generated:[^>]* -->)$/m);
+  let result = parts[0] ?? "";
+  for (let index = 1; index < parts.length; index += 2) {
+    const opening = parts[index] ?? "";
+    const name = /^<!-- generated:(.*) -->$/.exec(opening)?.[1] ?? "";
+    const generate = Object.hasOwn(generators, name) ? generators[name] : undefined;
+    if (!generate) throw new Error(`${file}: nobody generates “${name}”; known: ${Object.keys(generators).join(", ")}`);
+    const rest = parts[index + 1] ?? "";
+    const end = rest.search(/^<!-- \/generated -->$/m);
+    if (end < 0) throw new Error(`${file}: the generated block “${name}” has no <!-- /generated --> line`);
+    result += `${opening}\n\n${generate().trim()}\n\n${rest.slice(end)}`;
+  }
+  return result;
+}
+
+/** README.md and every page below docs/. */
+function documents(root: string): string[] {
+  const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(root, "docs", name));
+  return [join(root, "README.md"), ...pages.sort()];
+}
+
+function main(parameters: string[]): void {
+  const root = dirname(import.meta.dirname);
+  const isCheck = parameters.includes("--check");
+  for (const path of documents(root)) {
+    const file = relative(root, path);
+    const text = readIfThere(path);
+    if (text === null) continue;
+    const next = regenerate(text, file);
+    if (next === text) continue;
+    if (isCheck) {
+      console.error(`${file} is stale: run \`npm run docs\` and commit what it changes`);
+      process.exitCode = 1;
+    } else {
+      writeFileSync(`${path}.new`, next);
+      renameSync(`${path}.new`, path);
+      console.log(`wrote ${file}`);
+    }
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+if (import.meta.main) main(process.argv.slice(2));

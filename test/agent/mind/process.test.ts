@@ -1,0 +1,242 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readConversation } from "../../../agent/conversations.ts";
+import { fleetPaths, instancePaths } from "../../../agent/paths.ts";
+import type { ProposeAnswer } from "../../../agent/protocol.ts";
+import { type MindGatewayOptions, runWork, startMindGateway } from "../../support/mind-gateway.ts";
+import { startMind } from "../../support/mind-process.ts";
+import { startOpenAiServer } from "../../support/openai-server.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+import { waitFor } from "../../support/wait.ts";
+
+const launch = { name: "instance_launch", description: "Launches.", inputSchema: { type: "object" } };
+const proposed: ProposeAnswer = {
+  status: "proposed",
+  approval: "ap-1",
+  operation: "instance_launch",
+  digest: "d".repeat(64),
+  summary: "launch CLAWDINATOR-2",
+  state: "pending",
+  expiresAt: 1_900_000_000_000,
+  quorum: 1,
+  warnings: ["uncommitted changes are left out"],
+};
+
+async function started(options: { gateway?: MindGatewayOptions; environment?: NodeJS.ProcessEnv; flags?: string[]; config?: object } = {}) {
+  const home = temporaryDirectory();
+  if (options.config) writeFileSync(join(home, "config.json"), JSON.stringify(options.config));
+  const socket = instancePaths(home, "i-1").mindSocket;
+  const gateway = await startMindGateway(socket, options.gateway);
+  const mind = startMind({ home, environment: options.environment, flags: options.flags });
+  await gateway.connected();
+  const conversations = fleetPaths(home).conversations;
+  const stored = () => readConversation({ directory: conversations, conversation: "talk" });
+  return { home, socket, gateway, mind, stored, conversations };
+}
+
+/** An endpoint that says some words and then nothing more. */
+const hangs = { stream: [{ delta: { content: "Thinking" } }], ends: "silent" as const };
+const says = (text: string) => ({ stream: [{ delta: { content: text } }, { finish: "stop" }] });
+
+test("answers a typed command with the tool's result and stores the whole exchange", async () => {
+  const { gateway, stored } = await started();
+  gateway.send(runWork("r1", "which version are you?"));
+  const done = await gateway.done("r1");
+  expect(done).toMatchObject({ reason: "answered", text: expect.stringContaining("CLAWDINATOR-1 (instance i-1) runs version 0.1.0") });
+  expect(gateway.hellos).toMatchObject([{ protocol: 1, model: "interpreter" }]);
+  expect((await stored()).map(({ body }) => body.role)).toEqual(["user", "assistant", "tool", "assistant", "end"]);
+});
+
+test("proposes an operation and tells how to approve it", async () => {
+  const { gateway } = await started({ gateway: { operations: [launch], propose: () => proposed } });
+  gateway.send(runWork("r1", "please spawn a sibling"));
+  const done = await gateway.done("r1");
+  expect(gateway.proposals).toEqual([{ run: "r1", call: "message-r1-0", operation: "instance_launch", input: {} }]);
+  expect(gateway.shown("r1")).toContainEqual(
+    expect.objectContaining({ type: "proposal", approval: "ap-1", digest: proposed.digest, state: "pending" }),
+  );
+  expect(done.text).toContain("Proposed: launch CLAWDINATOR-2");
+  expect(done.text).toContain("uncommitted changes are left out");
+  expect(done.text).toContain("`clawdinator approvals approve ap-1`");
+});
+
+test("tells a refusal with its hint", async () => {
+  const { gateway } = await started({ gateway: { operations: [launch] } });
+  gateway.send(runWork("r1", "spawn a sibling"));
+  expect((await gateway.done("r1")).text).toBe("I could not do that: not here. ask elsewhere");
+});
+
+test("remembers across messages, and the proof reads memory in another process", async () => {
+  const { gateway } = await started();
+  gateway.send(runWork("r1", "remember that the canary is CLAWDINATOR-2"));
+  await gateway.done("r1");
+  gateway.send(runWork("r2", "recall canary", { conversation: "other" }));
+  expect((await gateway.done("r2")).text).toContain("notes.md:1");
+  gateway.send({ type: "prove", prove: "p1" });
+  const proof = await waitFor(() => gateway.proofs[0]);
+  expect(proof.checks).toMatchObject([
+    { name: "model", ok: true },
+    { name: "memory", ok: true },
+  ]);
+});
+
+test("a new message interrupts the running answer of its conversation, and only of that one", async () => {
+  const endpoint = await startOpenAiServer([hangs, hangs, says("Done.")]);
+  const { gateway, stored } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl } });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
+  gateway.send(runWork("r2", "elsewhere", { conversation: "other" }));
+  await waitFor(() => gateway.shown("r2").some(({ type }) => type === "text"));
+  gateway.send(runWork("r3", "two"));
+  expect(await gateway.done("r1")).toMatchObject({ reason: "interrupted", text: "Thinking" });
+  expect(await gateway.done("r3")).toMatchObject({ reason: "answered", text: "Done." });
+  expect(gateway.shown("r2").some(({ type }) => type === "done")).toBe(false);
+  expect((await stored()).filter(({ body }) => body.role === "end").map(({ body }) => body)).toMatchObject([
+    { reason: "interrupted", text: "Thinking" },
+    { reason: "answered", text: "Done." },
+  ]);
+});
+
+test("queues a new message where the configuration says so", async () => {
+  const endpoint = await startOpenAiServer([hangs, says("Second.")]);
+  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 1 } };
+  const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl }, config });
+  gateway.send(runWork("r1", "one"));
+  gateway.send(runWork("r2", "two"));
+  expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
+  expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Second." });
+});
+
+test("an interrupt from the gateway ends the run", async () => {
+  const endpoint = await startOpenAiServer([hangs]);
+  const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl } });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
+  gateway.send({ type: "interrupt", run: "r1", reason: "paused" });
+  expect(await gateway.done("r1")).toMatchObject({ reason: "interrupted" });
+});
+
+test("a run goes on when its gateway is killed, and the next gateway sees it from the beginning", async () => {
+  const release = Promise.withResolvers<ProposeAnswer>();
+  const gateways = { operations: [launch], propose: () => release.promise };
+  const { gateway, socket, stored } = await started({ gateway: gateways });
+  gateway.send(runWork("r1", "spawn a sibling"));
+  await waitFor(() => gateway.proposals.length > 0);
+  await gateway.kill();
+
+  const next = await startMindGateway(socket, { operations: [launch], propose: () => proposed });
+  await next.connected();
+  next.send(runWork("r1", "spawn a sibling", { resumed: true }));
+  const done = await next.done("r1");
+  expect(done).toMatchObject({ reason: "answered", text: expect.stringContaining("ap-1") });
+  expect(next.events.get("r1")?.[0]).toMatchObject({ type: "restart" });
+  // Asked again under the same id, so that the gateway finds its first proposal.
+  expect(next.proposals.map(({ call }) => call)).toEqual(["message-r1-0"]);
+  expect((await stored()).filter(({ body }) => body.role === "user")).toHaveLength(1);
+});
+
+test("a run that the new gateway does not know is dropped, and delivered again it is not stored twice", async () => {
+  const { gateway, socket, stored } = await started();
+  gateway.send(runWork("r1", "version"));
+  await gateway.done("r1");
+  await gateway.kill();
+  const next = await startMindGateway(socket);
+  await next.connected();
+  next.send(runWork("r1", "version", { resumed: true }));
+  expect((await next.done("r1")).text).toContain("version 0.1.0");
+  expect((await stored()).filter(({ body }) => body.role === "end")).toHaveLength(1);
+});
+
+test("events that the gateway does not know a run for stop the run without an end", async () => {
+  const endpoint = await startOpenAiServer([hangs, says("After all.")]);
+  let refusals = 0;
+  const { gateway, stored } = await started({
+    environment: { OPENAI_BASE_URL: endpoint.baseUrl },
+    gateway: { knows: () => refusals++ > 0 },
+  });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => refusals > 0);
+  await waitFor(() => {
+    // Redelivered until the dropped attempt has ended; it is ignored while it still runs.
+    if (endpoint.requests.length < 2) gateway.send(runWork("r1", "one", { resumed: true }));
+    return endpoint.requests.length >= 2;
+  });
+  expect(await gateway.done("r1")).toMatchObject({ reason: "answered", text: "After all." });
+  expect((await stored()).map(({ body }) => body.role)).toEqual(["user", "assistant", "end"]);
+});
+
+test("a mind killed in the middle of a run leaves it to be finished by the next one", async () => {
+  const never = new Promise<ProposeAnswer>(() => undefined);
+  const { gateway, home, mind, socket, stored } = await started({ gateway: { operations: [launch], propose: () => never } });
+  gateway.send(runWork("r1", "spawn a sibling"));
+  await waitFor(() => gateway.proposals.length > 0);
+  mind.child.kill("SIGKILL");
+  await mind.ended;
+  await gateway.kill();
+
+  const next = await startMindGateway(socket, { operations: [launch], propose: () => proposed });
+  startMind({ home });
+  await next.connected();
+  next.send(runWork("r1", "spawn a sibling", { resumed: true, epoch: 2 }));
+  expect((await next.done("r1")).text).toContain("Proposed: launch CLAWDINATOR-2");
+  expect(next.proposals.map(({ call }) => call)).toEqual(["message-r1-0"]);
+  expect((await stored()).map(({ body }) => body.role)).toEqual(["user", "assistant", "tool", "assistant", "end"]);
+});
+
+test("a drain lets a quick run end, parks one that would take too long, and exits with 0", async () => {
+  const endpoint = await startOpenAiServer([hangs]);
+  const { gateway, mind, stored } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl } });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
+  gateway.send({ type: "drain", deadlineMs: 50 });
+  expect(await gateway.done("r1")).toMatchObject({ reason: "parked" });
+  expect(await mind.ended).toBe(0);
+  expect((await stored()).map(({ body }) => body.role)).toEqual(["user"]);
+});
+
+test("SIGTERM drains and SIGINT does nothing", async () => {
+  const { gateway, mind } = await started();
+  mind.child.kill("SIGINT");
+  gateway.send(runWork("r1", "version"));
+  await gateway.done("r1");
+  mind.child.kill("SIGTERM");
+  expect(await mind.ended).toBe(0);
+});
+
+test("a second mind of the same instance does not start", async () => {
+  const { home } = await started();
+  const second = startMind({ home });
+  expect(await second.ended).toBe(3);
+  expect(second.log()).toContain("mind.locked");
+});
+
+test("without a gateway for long enough the mind ends by itself", async () => {
+  const { gateway, mind } = await started({ flags: ["--give-up-seconds", "0.2"] });
+  await gateway.kill();
+  expect(await mind.ended).toBe(4);
+});
+
+test("a broken conversation file is told as the answer and stays untouched", async () => {
+  const { gateway, conversations } = await started();
+  mkdirSync(join(conversations, "talk"), { recursive: true });
+  writeFileSync(join(conversations, "talk", "1.jsonl"), "not json\n{}\n");
+  gateway.send(runWork("r1", "version"));
+  const done = await gateway.done("r1");
+  expect(done.reason).toBe("failed");
+  expect(done.text).toMatch(/talk\/1\.jsonl is corrupt in line 1/);
+  expect(gateway.shown("r1")).toContainEqual(expect.objectContaining({ type: "error", code: "conversation_corrupt" }));
+});
+
+test("a notice is stored once", async () => {
+  const { gateway, mind, stored } = await started();
+  const notice = { type: "notice" as const, message: "n1", conversation: "talk", epoch: 1, text: "CLAWDINATOR-2 is ready" };
+  gateway.send(notice);
+  gateway.send(notice);
+  gateway.send(runWork("r1", "version"));
+  await gateway.done("r1");
+  await waitFor(async () => (await stored()).some(({ body }) => body.role === "notice"));
+  mind.child.kill("SIGTERM");
+  await mind.ended;
+  expect((await stored()).filter(({ body }) => body.role === "notice")).toHaveLength(1);
+});

@@ -1,0 +1,355 @@
+/** A gateway as the console sees it: the real pages, and an API of the real wire shape that tests move by hand. */
+import { type ServerType, serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { consoleRoutes } from "../../agent/console/serve.ts";
+import type {
+  ApprovalView,
+  AuditEntry,
+  ConversationEntry,
+  LiveEvent,
+  OperationView,
+  RunEvent,
+} from "../../agent/protocol.ts";
+import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import {
+  doneEvent,
+  sampleApproval,
+  sampleAudit,
+  sampleDrift,
+  sampleFleet,
+  sampleOperation,
+  samplePlan,
+  sampleRevision,
+  statusAnswer,
+} from "./console-samples.ts";
+
+const token = "mtk_ada_0123456789abcdef";
+
+/** One message's run. Its events are kept, so that whoever sends the message again hears all of them. */
+interface Run {
+  conversation: string;
+  text: string;
+  events: RunEvent[];
+}
+
+export class ConsoleFake {
+  readonly token = token;
+  readonly approvals = new Map<string, ApprovalView>();
+  readonly operations = new Map<string, OperationView>();
+  readonly runs = new Map<string, Run>();
+  /** What the page posted, oldest first. */
+  readonly posts: { path: string; body: Record<string, unknown> }[] = [];
+  fleet: FleetStatus = sampleFleet();
+  drift: FleetDrift = sampleDrift();
+  audit: AuditEntry[] = sampleAudit();
+  paused = false;
+  url = "";
+  readonly #entries = new Map<string, ConversationEntry[]>();
+  readonly #live = new Set<(event: LiveEvent) => void>();
+  #wake = Promise.withResolvers<void>();
+  #eventsDropped = Promise.withResolvers<void>();
+  #cuts = 0;
+  #last = 0;
+  #server: ServerType | undefined;
+
+  get loginUrl(): string {
+    return `${this.url}/#login=${token}`;
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => {
+      this.#server = serve({ fetch: this.#routes().fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => {
+        this.url = `http://127.0.0.1:${port}`;
+        resolve();
+      });
+    });
+    return this;
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.cutStreams();
+    await new Promise((resolve) => {
+      server.close(resolve);
+      if ("closeAllConnections" in server) server.closeAllConnections();
+    });
+  }
+
+  broadcast(event: LiveEvent): void {
+    for (const tell of this.#live) tell(event);
+  }
+
+  /** Ends every open answer in the middle, as a lost connection does. */
+  cutStreams(): void {
+    this.#cuts += 1;
+    this.#signal();
+  }
+
+  /** Ends the streams of live updates; the pages connect again. */
+  dropEvents(): void {
+    this.#eventsDropped.resolve();
+    this.#eventsDropped = Promise.withResolvers();
+  }
+
+  addApproval(approval: ApprovalView): ApprovalView {
+    this.approvals.set(approval.id, approval);
+    this.broadcast({ type: "approval", approval });
+    return approval;
+  }
+
+  setFleet(fleet: FleetStatus): void {
+    this.fleet = { ...fleet, at: Date.now() };
+    this.broadcast({ type: "fleet", fleet: this.fleet });
+  }
+
+  /** Ends the operation's running step, if any, and starts the next one; after the last it has succeeded. */
+  advance(id: string, progress: string | null = null): OperationView {
+    const before = this.operations.get(id);
+    if (!before) throw new Error(`there is no operation ${id}`);
+    const at = Date.now();
+    const next = before.steps.findIndex((step) => step.state === "pending");
+    const steps = before.steps.map((step, index) => {
+      if (step.state === "running") return { ...step, state: "succeeded" as const, endedAt: at };
+      return index === next ? { ...step, state: "running" as const, startedAt: at, attempts: 1 } : step;
+    });
+    const ended = next === -1;
+    const operation: OperationView = {
+      ...before,
+      steps,
+      progress,
+      ...(ended ? { state: "succeeded", endedAt: at } : {}),
+    };
+    this.setOperation(operation);
+    return operation;
+  }
+
+  setOperation(operation: OperationView): void {
+    this.operations.set(operation.id, operation);
+    this.broadcast({ type: "operation", operation });
+  }
+
+  /** Adds to a message's answer; `done` ends it. */
+  emit(message: string, ...events: RunEvent[]): void {
+    const run = this.runs.get(message);
+    if (!run) throw new Error(`there is no message ${message}`);
+    run.events.push(...events);
+    for (const event of events) {
+      this.broadcast({ type: "conversation", conversation: run.conversation, message, event });
+      if (event.type === "proposal") {
+        const data = { status: "proposed", approval: event.approval };
+        this.#record(run.conversation, message, {
+          role: "tool",
+          call: `c-${event.approval}`,
+          name: event.operation,
+          ok: true,
+          text: event.summary,
+          data,
+        });
+      }
+      if (event.type === "done") this.#recordEnd(run, message, event);
+    }
+    this.#signal();
+  }
+
+  /** A message from the page, or with another `channel` from elsewhere. */
+  receive(options: { conversation: string; message: string; text: string; channel?: string }): Run {
+    const known = this.runs.get(options.message);
+    if (known) return known;
+    const { conversation, message, text, channel = "console" } = options;
+    const run: Run = { conversation, text, events: [] };
+    this.runs.set(message, run);
+    this.#record(conversation, message, {
+      role: "user",
+      author: { kind: "maintainer", id: "m-ada", name: "Ada" },
+      channel,
+      text,
+    });
+    this.#answer(message, text);
+    return run;
+  }
+
+  /** Known sentences are answered at once; any other message waits for the test to `emit`. */
+  #answer(message: string, text: string): void {
+    if (text === "status") {
+      for (const piece of statusAnswer.split(/(?<=\n\n)/)) this.emit(message, { type: "text", text: piece });
+      this.emit(message, doneEvent(statusAnswer));
+    }
+    if (text === "spawn a sibling") {
+      const approval = this.addApproval(
+        sampleApproval({ id: `apr-${++this.#last}`, plan: samplePlan({ nonce: message }) }),
+      );
+      const { id, operation, digest, summary } = approval;
+      this.emit(
+        message,
+        { type: "text", text: "I planned a sibling. " },
+        { type: "tool", call: `c-${id}`, name: operation, state: "started", text: "" },
+        { type: "proposal", approval: id, operation, digest, summary, state: "pending" },
+        { type: "tool", call: `c-${id}`, name: operation, state: "succeeded", text: `proposed as ${id}` },
+        { type: "text", text: "Approve it here, or with `clawdinator approvals approve`." },
+        doneEvent("I planned a sibling. Approve it here, or with `clawdinator approvals approve`."),
+      );
+    }
+  }
+
+  #record(conversation: string, message: string, body: ConversationEntry["body"]): void {
+    const entries = this.#entries.get(conversation) ?? [];
+    this.#entries.set(conversation, entries);
+    entries.push({ formatVersion: 1, id: `e-${++this.#last}`, at: Date.now(), message, body });
+  }
+
+  #recordEnd(run: Run, message: string, event: Extract<RunEvent, { type: "done" }>): void {
+    const begin = run.events.findLastIndex((one) => one.type === "restart") + 1;
+    const text = run.events
+      .slice(begin)
+      .map((one) => (one.type === "text" ? one.text : ""))
+      .join("");
+    this.#record(run.conversation, message, { role: "assistant", text, calls: [], model: "fake" });
+    this.#record(run.conversation, message, { role: "end", reason: event.reason, text: event.text });
+  }
+
+  #signal(): void {
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  #decide(id: string, body: Record<string, unknown>): ApprovalView | string {
+    const approval = this.approvals.get(id);
+    if (!approval) return "there is no such approval";
+    if (approval.state === "superseded") return "The fleet changed since this plan was made.";
+    if (approval.state !== "pending") return `already ${approval.state} by Ada`;
+    if (body.digest !== approval.digest) return "that is not the digest of this plan";
+    const decision = body.decision === "approve" ? "approve" : "reject";
+    const vote = {
+      maintainer: "m-ada",
+      name: "Ada",
+      surface: "console",
+      decision,
+      counts: true,
+      note: null,
+      at: Date.now(),
+    } as const;
+    if (decision === "reject") {
+      const reason = `rejected by Ada${body.reason ? `: ${body.reason}` : ""}`;
+      return this.addApproval({ ...approval, state: "rejected", votes: [vote], reason });
+    }
+    const operation = sampleOperation({
+      id: `op-${id}`,
+      approval: id,
+      digest: approval.digest,
+      summary: approval.summary,
+    });
+    this.setOperation(operation);
+    this.advance(operation.id, "checking out 4f1c9a7e20");
+    return this.addApproval({ ...approval, state: "approved", votes: [vote], operationId: operation.id });
+  }
+
+  #routes(): Hono {
+    const app = new Hono();
+    app.route("/", consoleRoutes());
+    app.post("/api/*", async (context, next) => {
+      this.posts.push({ path: context.req.path, body: await context.req.json() });
+      await next();
+    });
+    app.post("/api/login", async (context) => {
+      if ((await context.req.json()).token !== token)
+        return context.json(refusal("unknown_token", "That token is nobody's."), 401);
+      context.header("Set-Cookie", "session=ada; HttpOnly; SameSite=Strict; Path=/");
+      return context.json({});
+    });
+    app.use("/api/*", async (context, next) => {
+      if (!context.req.header("cookie")?.includes("session=ada"))
+        return context.json(refusal("login_needed", "Log in first."), 401);
+      return next();
+    });
+    app.post("/api/logout", (context) => {
+      context.header("Set-Cookie", "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
+      return context.json({});
+    });
+    app.get("/api/session", (context) =>
+      context.json({
+        maintainer: { id: "m-ada", name: "Ada" },
+        instance: { name: "CLAWDINATOR-1", instance: "i-01hzy3k8", revision: sampleRevision, version: "0.1.0" },
+        paused: this.paused,
+      }),
+    );
+    for (const [path, paused] of [
+      ["/api/pause", true],
+      ["/api/resume", false],
+    ] as const) {
+      app.post(path, (context) => {
+        this.paused = paused;
+        this.broadcast({ type: "paused", paused });
+        return context.json({ paused });
+      });
+    }
+    app.get("/api/approvals", (context) => context.json({ approvals: [...this.approvals.values()] }));
+    app.get("/api/approvals/:id", (context) => context.json(this.approvals.get(context.req.param("id")) ?? null));
+    app.post("/api/approvals/:id", async (context) => {
+      const result = this.#decide(context.req.param("id"), await context.req.json());
+      if (typeof result === "string") return context.json(refusal("not_pending", result), 409);
+      return context.json({
+        approval: result,
+        message: result.state === "rejected" ? "Rejected." : "Approved. It runs now.",
+      });
+    });
+    app.get("/api/operations", (context) => context.json({ operations: [...this.operations.values()] }));
+    app.get("/api/operations/:id", (context) => {
+      const operation = this.operations.get(context.req.param("id"));
+      return operation
+        ? context.json(operation)
+        : context.json(refusal("not_found", "There is no such operation."), 404);
+    });
+    app.post("/api/operations/:id", (context) => context.json({}));
+    app.get("/api/fleet", (context) => context.json({ ...this.fleet, at: Date.now() }));
+    app.get("/api/drift", (context) => context.json(this.drift));
+    app.get("/api/audit", (context) => context.json({ entries: this.audit }));
+    app.get("/api/conversations", (context) => context.json({ conversations: this.#conversations() }));
+    app.get("/api/conversations/:id", (context) => {
+      const conversation = context.req.param("id");
+      const running = [...this.runs]
+        .filter(([, run]) => run.conversation === conversation && !isDone(run))
+        .map(([id]) => id);
+      return context.json({ conversation, entries: this.#entries.get(conversation) ?? [], running });
+    });
+    app.post("/api/chat", async (context) => {
+      const run = this.receive(await context.req.json());
+      const cuts = this.#cuts;
+      return streamSSE(context, async (stream) => {
+        for (let sent = 0; this.#cuts === cuts && !stream.aborted; ) {
+          const wake = this.#wake.promise;
+          for (; sent < run.events.length; sent += 1) await stream.writeSSE({ data: JSON.stringify(run.events[sent]) });
+          if (isDone(run)) return;
+          await wake;
+        }
+      });
+    });
+    app.get("/api/events", (context) =>
+      streamSSE(context, async (stream) => {
+        const tell = (event: LiveEvent): void =>
+          void stream.writeSSE({ event: event.type, data: JSON.stringify(event) });
+        this.#live.add(tell);
+        await stream.writeSSE({ event: "hello", data: "", retry: 50 });
+        await Promise.race([this.#eventsDropped.promise, new Promise<void>((resolve) => stream.onAbort(resolve))]);
+        this.#live.delete(tell);
+      }),
+    );
+    return app;
+  }
+
+  #conversations(): { id: string; title: string; updatedAt: number }[] {
+    return [...this.#entries].map(([id, entries]) => {
+      const first = entries.find((entry) => entry.body.role === "user")?.body;
+      return { id, title: first?.role === "user" ? first.text : "", updatedAt: entries.at(-1)?.at ?? 0 };
+    });
+  }
+}
+
+function isDone(run: Run): boolean {
+  return run.events.at(-1)?.type === "done";
+}
+
+function refusal(code: string, message: string): { error: { code: string; message: string; hint: string } } {
+  return { error: { code, message, hint: "Look at its newest state and decide again." } };
+}

@@ -1,0 +1,36 @@
+import { MemoryError } from "../memory/errors.ts";
+
+/** A failure that a person is meant to read: what failed, on which thing, why; and what to do next. */
+abstract class ReadableError extends Error {
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(message: string, options: { code: string; hint: string; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code;
+    this.hint = options.hint;
+  }
+}
+
+/** The user's settings, files or machine are not as they must be. */
+export class ConfigError extends ReadableError {}
+
+/** A tool or operation cannot do what it was asked; the model or the person reads the message. */
+export class ToolError extends ReadableError {}
+
+/** Something outside (a model, a cloud, a host) failed or refused. */
+export class ProviderError extends ReadableError {}
+
+export type KnownError = ConfigError | ToolError | ProviderError | MemoryError;
+
+export function isKnownError(error: unknown): error is KnownError {
+  return error instanceof ReadableError || error instanceof MemoryError;
+}
+
+/** `{ code, message, hint }` of any throw; an unknown one gets the code `internal`. */
+export function describeError(error: unknown): { code: string; message: string; hint: string } {
+  if (isKnownError(error)) return { code: error.code, message: error.message, hint: error.hint };
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: "internal", message, hint: "this is a fault in the program: run with --log-level debug and report it" };
+}

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import type { FleetStatus, InstanceStatus } from "./fleet/model.ts";
+import type { Json } from "./json.ts";
+import { table } from "./text-table.ts";
+import { defineReadTool } from "./tool.ts";
+
+export const fleetStatus = defineReadTool({
+  name: "fleet_status",
+  description:
+    "Shows every instance of the fleet: name, state, revision, image, epoch, address, age of its last heartbeat, and " +
+    "what a booting or unhealthy one is stuck at.",
+  input: z.strictObject({}),
+  async run(context) {
+    const status = await context.fleet.status();
+    return { text: describeStatus(status), data: status as unknown as Json };
+  },
+});
+
+function describeStatus(status: FleetStatus): string {
+  if (status.instances.length === 0) return "No instance is there.";
+  const rows = status.instances.map((instance) => [
+    instance.instance === status.self.instance ? `${instance.name} (me)` : instance.name,
+    instance.state,
+    shortRevision(instance),
+    instance.image === "checkout" ? "checkout" : instance.image.slice(0, 19),
+    instance.epoch === null ? "–" : String(instance.epoch),
+    instance.url ?? "–",
+    instance.heartbeatAgeMs === null ? "never" : `${Math.round(instance.heartbeatAgeMs / 1000)} s ago`,
+  ]);
+  const header = ["name", "state", "revision", "image", "epoch", "address", "heartbeat"];
+  return [table([header, ...rows]), ...status.instances.flatMap((instance) => troubles(instance))].join("\n");
+}
+
+function shortRevision(instance: InstanceStatus): string {
+  const short = /^[0-9a-f]{40}$/.test(instance.revision) ? instance.revision.slice(0, 10) : instance.revision;
+  return instance.dirty ? `${short} (with uncommitted changes)` : short;
+}
+
+/** What keeps an instance from being ready. */
+function troubles(instance: InstanceStatus): string[] {
+  const failed = instance.checks.filter((check) => !check.ok).map((check) => `check ${check.name}: ${check.detail}`);
+  const stuck = instance.phases
+    .filter((phase) => phase.state !== "done")
+    .map((phase) => `phase ${phase.name}: ${phase.state}`);
+  return [...failed, ...(instance.state === "ready" ? [] : stuck)].map((line) => `${instance.name}: ${line}`);
+}

@@ -1,0 +1,94 @@
+/** The difference between what is wanted and what is there. Pure, apart from what it is given to read with. */
+import { canonicalJson, type Json } from "../json.ts";
+import { compareNames, type DesiredState, type DriftItem, type FleetStatus } from "./model.ts";
+import type { FleetRepository } from "./services.ts";
+
+/** Instances against the desired state. One that runs from a checkout follows its working tree and has no revision. */
+export function findInstanceDrift(desired: DesiredState, status: FleetStatus): DriftItem[] {
+  const items: DriftItem[] = [];
+  const holders = status.instances.filter((instance) => instance.epoch !== null);
+  for (const [name, entry] of Object.entries(desired.instances).sort(([a], [b]) => compareNames(a, b))) {
+    const instance = holders.find((one) => one.name === name);
+    if (!instance) {
+      items.push({
+        kind: "missing",
+        name,
+        detail: `${name} is wanted at ${short(entry.revision)} and nothing holds that name`,
+      });
+      continue;
+    }
+    if (instance.state === "lost") {
+      items.push({ kind: "missing", name, detail: `${name} (${instance.instance}) fell silent` });
+      continue;
+    }
+    const actual = instance.image === "checkout" ? "checkout" : instance.revision;
+    if (actual !== entry.revision) {
+      items.push({
+        kind: "wrong_revision",
+        name,
+        desired: entry.revision,
+        actual,
+        detail: `${name} runs ${short(actual)} and should run ${short(entry.revision)}`,
+      });
+    }
+  }
+  for (const instance of holders) {
+    if (desired.instances[instance.name]) continue;
+    items.push({
+      kind: "unknown",
+      name: instance.name,
+      detail: `${instance.name} (${instance.instance}) runs and is not wanted`,
+    });
+  }
+  return items;
+}
+
+/** Entries and policy in the fleet repository that no approved operation wrote. */
+export async function findRepositoryDrift(options: {
+  repository: FleetRepository;
+  desired: DesiredState;
+  policyText: string;
+}): Promise<DriftItem[]> {
+  const { repository, desired } = options;
+  const commit = await repository.tip();
+  const items: DriftItem[] = [];
+  const wanted = await repository.desiredAt(commit).catch((error: Error) => {
+    items.push({ kind: "unapproved_commit", name: null, commit, detail: error.message });
+    return desired;
+  });
+  const names = new Set([...Object.keys(desired.instances), ...Object.keys(wanted.instances)]);
+  for (const name of [...names].sort(compareNames)) {
+    const approved = desired.instances[name];
+    const found = wanted.instances[name];
+    if (canonicalJson((approved ?? null) as Json) === canonicalJson((found ?? null) as Json)) continue;
+    const what = !approved ? "adds" : !found ? "removes" : "changes";
+    items.push({
+      kind: "unapproved_commit",
+      name,
+      commit,
+      detail: `commit ${short(commit)} ${what} ${name}, and no approved operation did`,
+    });
+  }
+  const policyText = await repository.policyTextAt(commit).catch(() => null);
+  if (policyText !== null && !sameJson(policyText, options.policyText)) {
+    items.push({
+      kind: "unapproved_commit",
+      name: null,
+      commit,
+      detail: `commit ${short(commit)} changes policy.json, and no approved operation did`,
+    });
+  }
+  return items;
+}
+
+function sameJson(a: string, b: string): boolean {
+  try {
+    return canonicalJson(JSON.parse(a) as Json) === canonicalJson(JSON.parse(b) as Json);
+  } catch {
+    return a === b;
+  }
+}
+
+function short(revision: string): string {
+  return /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 12) : revision;
+}

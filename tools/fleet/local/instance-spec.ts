@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { ConfigError } from "../../errors.ts";
+import type { LaunchSpec } from "../services.ts";
+import { isMissing, readFileIfThere, syncDirectory, writeFileDurably } from "./files.ts";
+import type { InstanceLayout } from "./layout.ts";
+
+/** `instance.json`: who an instance is, written before its first process starts. */
+const specSchema = z.object({
+  formatVersion: z.literal(1),
+  instance: z.string(),
+  name: z.string(),
+  image: z.string(),
+  revision: z.string(),
+  port: z.number().int().nullable(),
+  /** Boots without taking its name. */
+  candidate: z.boolean(),
+});
+export type InstanceSpec = z.output<typeof specSchema>;
+
+/** Null when there is no such instance; throws ConfigError when its file cannot be understood. */
+export async function readSpec(path: string): Promise<InstanceSpec | null> {
+  const text = await readFileIfThere(path);
+  if (text === null) return null;
+  try {
+    return specSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw new ConfigError(`${path} is not an instance's file of format version 1: ${why}`, {
+      code: "instance_file_invalid",
+      hint: "if a newer version of the program wrote it, run that one; else stop the instance and remove its directory",
+      cause,
+    });
+  }
+}
+
+/** Makes the instance's directory with its file in one rename; an instance that exists stays as it is. */
+export async function createInstance(layout: InstanceLayout, spec: LaunchSpec): Promise<void> {
+  const { instance, name, image, revision, port } = spec;
+  const content: InstanceSpec = { formatVersion: 1, instance, name, image, revision, port, candidate: true };
+  const text = `${JSON.stringify(content, null, 2)}\n`;
+  const parent = dirname(layout.directory);
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  if (!existsSync(layout.directory)) {
+    const staging = await mkdtemp(join(parent, ".launching-"));
+    try {
+      await writeFileDurably(join(staging, "instance.json"), text);
+      await rename(staging, layout.directory);
+      await syncDirectory(parent);
+    } catch (error) {
+      await rm(staging, { recursive: true, force: true });
+      if (!existsSync(layout.directory)) throw error;
+    }
+  }
+  if (!existsSync(layout.spec)) await writeFileDurably(layout.spec, text);
+  await mkdir(layout.run, { recursive: true, mode: 0o700 });
+  await mkdir(layout.logs, { recursive: true, mode: 0o700 });
+}
+
+/** Gone from sight in one rename, then deleted. Idempotent. */
+export async function deleteInstance(layout: InstanceLayout): Promise<void> {
+  const aside = join(dirname(layout.directory), `.removed-${randomBytes(6).toString("hex")}`);
+  try {
+    await rename(layout.directory, aside);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await rm(aside, { recursive: true, force: true });
+}

@@ -1,0 +1,101 @@
+/** `policy.json` in the fleet repository: who may decide what. Pure functions; the store pins which one is in force. */
+import { z } from "zod";
+import { ConfigError } from "./errors.ts";
+import { digestOf, type Json } from "./json.ts";
+import type { PolicyRule } from "./tool.ts";
+
+const ruleSchema = z.strictObject({
+  mode: z.enum(["auto", "approve", "deny"]),
+  /** Approvers who must agree. */
+  quorum: z.number().int().min(1).max(20).default(1),
+  /** Takes the place of `quorum` where there is one approver only. */
+  quorumIfAlone: z.literal(1).optional(),
+  expiresHours: z
+    .number()
+    .positive()
+    .max(24 * 90)
+    .default(24),
+});
+
+export const policySchema = z.strictObject({
+  formatVersion: z.literal(1),
+  /** Maintainer ids: numbers as text, never names. */
+  approvers: z.array(z.string().regex(/^[0-9]{1,20}$/, "an approver is a maintainer's numeric id")).min(1),
+  operations: z.record(z.string().regex(/^[a-z][a-z_]*$/), ruleSchema),
+  budgets: z.strictObject({ usdPerDay: z.number().min(0), usdPerRun: z.number().min(0) }),
+});
+export type Policy = z.output<typeof policySchema>;
+
+/** Reads a policy; throws ConfigError that names every problem, an unreachable quorum among them. */
+export function parsePolicy(text: string, source: string): Policy {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(source, [`it is not JSON: ${(cause as Error).message}`], cause);
+  }
+  const result = policySchema.safeParse(raw);
+  if (!result.success) {
+    throw invalid(
+      source,
+      result.error.issues.map((issue) => `${issue.path.join(".") || "(the whole file)"}: ${issue.message}`),
+    );
+  }
+  const policy = result.data;
+  const eligible = new Set(policy.approvers).size;
+  const unreachable = Object.keys(policy.operations).filter((operation) => {
+    const rule = ruleFor(policy, operation);
+    return rule.mode === "approve" && rule.quorum > eligible;
+  });
+  if (unreachable.length > 0) {
+    throw invalid(
+      source,
+      unreachable.map(
+        (operation) =>
+          `operations.${operation}.quorum: needs ${ruleFor(policy, operation).quorum} approvers and there ${eligible === 1 ? "is 1" : `are ${eligible}`}; lower it, add approvers, or set quorumIfAlone`,
+      ),
+    );
+  }
+  return policy;
+}
+
+function invalid(source: string, problems: string[], cause?: unknown): ConfigError {
+  return new ConfigError(`${source} is not a valid policy:\n${problems.map((line) => `  ${line}`).join("\n")}`, {
+    code: "policy_invalid",
+    hint: "mend the file in the fleet repository and propose it again; the policy in force stays in force",
+    cause,
+  });
+}
+
+/**
+ * The rule for an operation. One that the policy does not name needs the highest quorum there is; a change of the
+ * policy always does, whatever it says of itself.
+ */
+export function ruleFor(policy: Policy, operation: string): PolicyRule {
+  const alone = new Set(policy.approvers).size === 1;
+  const rule = policy.operations[operation];
+  if (operation === "policy_change" || !rule) {
+    const expiresHours = rule?.expiresHours ?? 24;
+    return { mode: rule?.mode === "deny" ? "deny" : "approve", quorum: highestQuorum(policy), expiresHours };
+  }
+  if (rule.mode !== "approve") return { mode: rule.mode, quorum: 0, expiresHours: rule.expiresHours };
+  return { mode: "approve", quorum: alone ? (rule.quorumIfAlone ?? rule.quorum) : rule.quorum, expiresHours: rule.expiresHours };
+}
+
+/** The highest quorum that any rule asks for, at least 1. */
+export function highestQuorum(policy: Policy): number {
+  const alone = new Set(policy.approvers).size === 1;
+  const quorums = Object.values(policy.operations)
+    .filter((rule) => rule.mode === "approve")
+    .map((rule) => (alone ? (rule.quorumIfAlone ?? rule.quorum) : rule.quorum));
+  return Math.max(1, ...quorums);
+}
+
+export function policyDigest(policy: Policy): string {
+  return digestOf(policy as unknown as Json);
+}
+
+/** The form in which a policy is written to the fleet repository. */
+export function formatPolicy(policy: Policy): string {
+  return `${JSON.stringify(policy, null, 2)}\n`;
+}

@@ -1,0 +1,18 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+
+/** Tests mostly wait for processes they started, so one more than there are cores keeps those busy. */
+const maxWorkers = Math.min(availableParallelism() + 1, 8);
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/fixtures/**", "**/node_modules/**"],
+    setupFiles: ["test/support/setup.ts"],
+    pool: "forks",
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    maxWorkers,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
