@@ -12,7 +12,7 @@ export type Command =
   /** `text` answers the person: what was not understood, and the nearest documented sentences. */
   | { kind: "help"; reason: HelpReason; text: string };
 
-export { type CommandForm, type CommandInput, commandForms } from "./command-forms.ts";
+export { commandForms } from "./command-forms.ts";
 
 /** Sentences are short; anything longer is prose and only `remember` may be that long. */
 const longestSentence = 400;

@@ -2,7 +2,7 @@
 import { MemoryError } from "./errors.ts";
 
 /** Enough for any document a person would read; larger things belong in a file store. */
-export const maxDocumentBytes = 1024 * 1024;
+const maxDocumentBytes = 1024 * 1024;
 
 const maxDepth = 5;
 const maxNameCharacters = 200;

@@ -18,7 +18,7 @@ export interface Folded {
 const trustOrder: MemoryTrust[] = ["public", "self", "maintainer"];
 
 /** The least trusted of several; `maintainer` of none. */
-export function lowestTrust(trusts: Iterable<MemoryTrust>): MemoryTrust {
+function lowestTrust(trusts: Iterable<MemoryTrust>): MemoryTrust {
   let lowest = trustOrder.length - 1;
   for (const trust of trusts) lowest = Math.min(lowest, Math.max(0, trustOrder.indexOf(trust)));
   return trustOrder[lowest] ?? "public";

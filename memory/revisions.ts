@@ -42,7 +42,7 @@ export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-export function revisionDirectory(directory: string, document: string): string {
+function revisionDirectory(directory: string, document: string): string {
   return join(directory, ".hive", document);
 }
 

@@ -28,7 +28,7 @@ export function renderView(body: string, shown: string[]): string {
   return `${body}${body === "" || body.endsWith("\n") ? "" : "\n"}<!-- hive revisions=${shown.join(",")} sha256=${sha256(body)} -->\n`;
 }
 
-export function parseView(file: string): View {
+function parseView(file: string): View {
   const match = trailerPattern.exec(file);
   if (!match) return { state: "foreign", body: file, file };
   const shown = (match[1] ?? "").split(",").filter((revision) => revision !== "");
@@ -79,9 +79,9 @@ export async function replaceView(path: string, file: string, expected: View): P
   );
   await writeWhole(path, file);
   if (!hasKept) return null;
-  const replaced = await readOrNull(kept);
+  const replaced = await readRegular(kept);
   await unlink(kept).catch(() => undefined);
-  if (replaced === null || (expected.state !== "absent" && replaced === expected.file)) return null;
-  const view = parseView(replaced);
+  if (replaced === null || (expected.state !== "absent" && replaced.text === expected.file)) return null;
+  const view = parseView(replaced.text);
   return view.state === "rendered" ? null : view;
 }

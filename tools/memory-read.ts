@@ -18,7 +18,7 @@ export const memoryRead = defineReadTool({
     if (input.document === undefined) {
       const documents = await context.memory.list();
       const lines = documents.map(({ document, bytes, at }) => `${document}  ${bytes} bytes  ${day(at)}`);
-      const text = lines.length === 0 ? "The memory is empty." : `${lines.length} documents:\n${lines.join("\n")}`;
+      const text = lines.length === 0 ? "The memory is empty." : `${lines.length === 1 ? "1 document" : `${lines.length} documents`}:\n${lines.join("\n")}`;
       return { text, data: { documents } };
     }
     const found = await context.memory.read(input.document);

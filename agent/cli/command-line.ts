@@ -41,7 +41,7 @@ export function buildCommandLine(): Command {
     (await import("./up.ts")).up(context, options),
   )
     .option("--port <number>", "port of the console; 0 takes a free one", parsePort)
-    .option("--config <path>", "configuration file; default config.json in the state directory")
+    .option("--config <path>", "configuration file; default $CLAWDINATOR_CONFIG, else config.json in the state directory")
     .addOption(new Option("--instance <id>", "run an instance that was launched").hideHelp())
     .addOption(new Option("--home <path>", "state directory").hideHelp());
 

@@ -8,7 +8,8 @@ import type { CommandContext } from "./command-line.ts";
 
 export async function up(context: CommandContext, options: Record<string, unknown>): Promise<void> {
   const home = typeof options.home === "string" ? options.home : resolve(context.home);
-  const named = typeof options.config === "string" ? resolve(options.config) : null;
+  const given = typeof options.config === "string" ? options.config : process.env.CLAWDINATOR_CONFIG;
+  const named = given ? resolve(given) : null;
   const configPath = named ?? fleetPaths(home).config;
   const config = loadConfig({ path: configPath, required: named !== null });
   const instance = typeof options.instance === "string" ? options.instance : null;
@@ -21,7 +22,8 @@ export async function up(context: CommandContext, options: Record<string, unknow
     instance,
     port: typeof options.port === "number" ? options.port : null,
     maintainerName: userName(),
-    environment: process.env,
+    // Siblings that this one launches work by the same configuration.
+    environment: named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => void gateway.stop(signal));

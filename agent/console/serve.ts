@@ -30,7 +30,7 @@ export function consoleRoutes(): Hono {
 }
 
 /** The import map is the one inline script; its hash admits exactly that text. */
-export function contentSecurityPolicy(html: string): string {
+function contentSecurityPolicy(html: string): string {
   const importMap = /<script type="importmap">([\s\S]*?)<\/script>/.exec(html)?.[1] ?? "";
   const hash = createHash("sha256").update(importMap).digest("base64");
   return [

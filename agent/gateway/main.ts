@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { createLocalProvider } from "../../tools/fleet/local/provider.ts";
+import { nameNumber } from "../../tools/fleet/model.ts";
 import { readName } from "../../tools/fleet/names.ts";
 import { openFleetRepository } from "../../tools/fleet/repository.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
@@ -242,7 +243,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
     async function openHttp(): Promise<{ port: number }> {
       await http.close();
-      const wanted = options.port ?? (await readName(store, name))?.port ?? identity.port ?? config.gateway.port;
+      const wanted = options.port ?? (await readName(store, name))?.port ?? identity.port ?? (await freshPort());
       const server = await startConsole({ ...api, port: wanted, mustHavePort: identity.image === "checkout" });
       http.close = async () => {
         http.close = async () => {};
@@ -265,6 +266,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (identity.image === "checkout") await settled;
     else settled.catch((error: unknown) => log("error", "start failed", { error: describeError(error).message }));
     if (identity.image === "checkout") void scheduler.prove();
+
+    /** A new name's port: as far above the first instance's as its number is above one. */
+    async function freshPort(): Promise<number> {
+      const { port: configured } = config.gateway;
+      if (configured === 0 || identity.image === "checkout") return configured;
+      const first = (await readName(store, "CLAWDINATOR-1"))?.port ?? configured;
+      return Math.min(first + nameNumber(name) - 1, 65_535);
+    }
 
     async function takeOwnName(): Promise<void> {
       const record = await readName(store, name);

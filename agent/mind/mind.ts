@@ -124,8 +124,7 @@ export function makeMind(options: MindOptions): Mind {
     else if (work.type === "notice") {
       // One after the other, so that one that is delivered twice is seen to be there already.
       notices = notices.then(() => inBackground("notice", () => storeNotice(work, services)));
-    }
-    else if (work.type === "prove") {
+    } else if (work.type === "prove") {
       void inBackground("proof", async () => {
         await prepared;
         const checks = await proveMind(options);

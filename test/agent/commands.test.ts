@@ -191,7 +191,11 @@ test("help names the nearest documented sentences", () => {
 
 test("a long text is never an operation and takes no long time", () => {
   const startedAt = performance.now();
-  for (const text of ["retire CLAWDINATOR-2 ".repeat(1500), `spawn a sibling at ${" ".repeat(30_000)}x y`, "please ".repeat(4000)]) {
+  for (const text of [
+    "retire CLAWDINATOR-2 ".repeat(1500),
+    `spawn a sibling at ${" ".repeat(30_000)}x y`,
+    "please ".repeat(4000),
+  ]) {
     expect(parseCommand(text).kind).toBe("help");
   }
   expect(performance.now() - startedAt).toBeLessThan(2_000);

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { MemoryError, openMemory, type Provenance, seedMemory } from "../../memory/index.ts";
@@ -104,7 +113,9 @@ test("appends of several processes at once all survive, once each", async () => 
   expect(lines.slice(1).sort()).toEqual(wanted.sort());
   for (let writer = 0; writer < writers; writer++) {
     const own = lines.filter((line) => line.startsWith(`- ${writer}.`));
-    expect(own, "a writer's own appends keep their order").toEqual(Array.from({ length: each }, (_, n) => `- ${writer}.${n}`));
+    expect(own, "a writer's own appends keep their order").toEqual(
+      Array.from({ length: each }, (_, n) => `- ${writer}.${n}`),
+    );
   }
   expect(readFileSync(join(directory, "log.md"), "utf8")).toContain(lines.join("\n"));
 });
@@ -183,8 +194,6 @@ test("a view that was removed comes back", async () => {
   const { directory, memory } = open();
   await memory.write("x.md", "ours\n", ada);
   const path = join(directory, "x.md");
-  writeFileSync(path, "");
-  const { rmSync } = await import("node:fs");
   rmSync(path);
   expect((await memory.read("x.md"))?.text).toBe("ours\n");
   expect(readFileSync(path, "utf8")).toMatch(/^ours\n<!-- hive/);
@@ -197,7 +206,7 @@ test("a link in the memory is not followed", async () => {
   writeFileSync(secret, "outside");
   symlinkSync(secret, join(directory, "x.md"));
   expect(await memory.read("x.md")).toBeNull();
-  await memory.write("x.md", "ours\n", ada);
+  expect((await memory.write("x.md", "ours\n", ada)).text).toBe("ours\n");
   expect(readFileSync(secret, "utf8")).toBe("outside");
 });
 
@@ -246,20 +255,25 @@ test("history names every revision, and any of them can be restored", async () =
     [1, "Ada", "test"],
   ]);
   expect((await memory.restore("x.md", second.revision, ada)).text).toBe("one\ntwo\n");
-  await expect(memory.restore("x.md", "0000000009-x-000000000000000000000000", ada)).rejects.toThrow(/no text at revision/);
+  await expect(memory.restore("x.md", "0000000009-x-000000000000000000000000", ada)).rejects.toThrow(
+    /no text at revision/,
+  );
 });
 
 test("search finds passages with document, line and trust, best first, and follows changes", async () => {
   const { directory, memory } = open();
   await memory.write("ops.md", "# Ops\n\nPrune images on Fridays.\n", ada);
   await memory.write("other.md", "Nothing here.\n", { ...ada, trust: "public" });
-  expect(await memory.search("pruning OR \"")).toEqual([]);
+  expect(await memory.search('pruning OR "')).toEqual([]);
   expect(await memory.search("prune images")).toMatchObject([{ document: "ops.md", line: 3, trust: "maintainer" }]);
   expect(await memory.search("images nothing")).toHaveLength(2);
   await memory.append("other.md", "\nPrune trees.", ada);
   expect((await memory.search("prune")).map(({ document }) => document).sort()).toEqual(["ops.md", "other.md"]);
   await memory.close();
-  writeFileSync(join(directory, "../index-one/memory.sqlite"), "this is no database at all, but longer than a header is: ".repeat(40));
+  writeFileSync(
+    join(directory, "../index-one/memory.sqlite"),
+    "this is no database at all, but longer than a header is: ".repeat(40),
+  );
   expect(await open("one", directory).memory.search("fridays")).toHaveLength(1);
 });
 
@@ -276,7 +290,9 @@ test("the seed is copied once, and never over what people wrote or removed", asy
   const { directory, memory } = open();
   await memory.write("ops.md", "Our own.\n", ada);
   const seeded = await seedMemory(memory);
-  expect(seeded).toEqual(expect.arrayContaining(["index.md", "philosophy.md", "project.md", "architecture.md", "discord.md"]));
+  expect(seeded).toEqual(
+    expect.arrayContaining(["index.md", "philosophy.md", "project.md", "architecture.md", "discord.md"]),
+  );
   expect(seeded).not.toContain("ops.md");
   expect((await memory.read("ops.md"))?.text).toBe("Our own.\n");
   expect(await seedMemory(open("two", directory).memory)).toEqual([]);

@@ -1,8 +1,5 @@
 /** A gateway as the console sees it: the real pages, and an API of the real wire shape that tests move by hand. */
 import { type ServerType, serve } from "@hono/node-server";
-import { Hono } from "hono";
-import { streamSSE } from "hono/streaming";
-import { consoleRoutes } from "../../agent/console/serve.ts";
 import type {
   ApprovalView,
   AuditEntry,
@@ -12,6 +9,7 @@ import type {
   RunEvent,
 } from "../../agent/protocol.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import { fakeRoutes } from "./console-fake-routes.ts";
 import {
   doneEvent,
   sampleApproval,
@@ -20,7 +18,6 @@ import {
   sampleFleet,
   sampleOperation,
   samplePlan,
-  sampleRevision,
   statusAnswer,
 } from "./console-samples.ts";
 
@@ -59,7 +56,7 @@ export class ConsoleFake {
 
   async start(): Promise<this> {
     await new Promise<void>((resolve) => {
-      this.#server = serve({ fetch: this.#routes().fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => {
+      this.#server = serve({ fetch: fakeRoutes(this).fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => {
         this.url = `http://127.0.0.1:${port}`;
         resolve();
       });
@@ -214,7 +211,8 @@ export class ConsoleFake {
     this.#wake = Promise.withResolvers();
   }
 
-  #decide(id: string, body: Record<string, unknown>): ApprovalView | string {
+  /** The approval after the decision, or why it was refused. */
+  decide(id: string, body: Record<string, unknown>): ApprovalView | string {
     const approval = this.approvals.get(id);
     if (!approval) return "there is no such approval";
     if (approval.state === "superseded") return "The fleet changed since this plan was made.";
@@ -245,100 +243,36 @@ export class ConsoleFake {
     return this.addApproval({ ...approval, state: "approved", votes: [vote], operationId: operation.id });
   }
 
-  #routes(): Hono {
-    const app = new Hono();
-    app.route("/", consoleRoutes());
-    app.post("/api/*", async (context, next) => {
-      this.posts.push({ path: context.req.path, body: await context.req.json() });
-      await next();
-    });
-    app.post("/api/login", async (context) => {
-      if ((await context.req.json()).token !== token)
-        return context.json(refusal("unknown_token", "That token is nobody's."), 401);
-      context.header("Set-Cookie", "session=ada; HttpOnly; SameSite=Strict; Path=/");
-      return context.json({});
-    });
-    app.use("/api/*", async (context, next) => {
-      if (!context.req.header("cookie")?.includes("session=ada"))
-        return context.json(refusal("login_needed", "Log in first."), 401);
-      return next();
-    });
-    app.post("/api/logout", (context) => {
-      context.header("Set-Cookie", "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
-      return context.json({});
-    });
-    app.get("/api/session", (context) =>
-      context.json({
-        maintainer: { id: "m-ada", name: "Ada" },
-        instance: { name: "CLAWDINATOR-1", instance: "i-01hzy3k8", revision: sampleRevision, version: "0.1.0" },
-        paused: this.paused,
-      }),
-    );
-    for (const [path, paused] of [
-      ["/api/pause", true],
-      ["/api/resume", false],
-    ] as const) {
-      app.post(path, (context) => {
-        this.paused = paused;
-        this.broadcast({ type: "paused", paused });
-        return context.json({ paused });
-      });
-    }
-    app.get("/api/approvals", (context) => context.json({ approvals: [...this.approvals.values()] }));
-    app.get("/api/approvals/:id", (context) => context.json(this.approvals.get(context.req.param("id")) ?? null));
-    app.post("/api/approvals/:id", async (context) => {
-      const result = this.#decide(context.req.param("id"), await context.req.json());
-      if (typeof result === "string") return context.json(refusal("not_pending", result), 409);
-      return context.json({
-        approval: result,
-        message: result.state === "rejected" ? "Rejected." : "Approved. It runs now.",
-      });
-    });
-    app.get("/api/operations", (context) => context.json({ operations: [...this.operations.values()] }));
-    app.get("/api/operations/:id", (context) => {
-      const operation = this.operations.get(context.req.param("id"));
-      return operation
-        ? context.json(operation)
-        : context.json(refusal("not_found", "There is no such operation."), 404);
-    });
-    app.post("/api/operations/:id", (context) => context.json({}));
-    app.get("/api/fleet", (context) => context.json({ ...this.fleet, at: Date.now() }));
-    app.get("/api/drift", (context) => context.json(this.drift));
-    app.get("/api/audit", (context) => context.json({ entries: this.audit }));
-    app.get("/api/conversations", (context) => context.json({ conversations: this.#conversations() }));
-    app.get("/api/conversations/:id", (context) => {
-      const conversation = context.req.param("id");
-      const running = [...this.runs]
-        .filter(([, run]) => run.conversation === conversation && !isDone(run))
-        .map(([id]) => id);
-      return context.json({ conversation, entries: this.#entries.get(conversation) ?? [], running });
-    });
-    app.post("/api/chat", async (context) => {
-      const run = this.receive(await context.req.json());
-      const cuts = this.#cuts;
-      return streamSSE(context, async (stream) => {
-        for (let sent = 0; this.#cuts === cuts && !stream.aborted; ) {
-          const wake = this.#wake.promise;
-          for (; sent < run.events.length; sent += 1) await stream.writeSSE({ data: JSON.stringify(run.events[sent]) });
-          if (isDone(run)) return;
-          await wake;
-        }
-      });
-    });
-    app.get("/api/events", (context) =>
-      streamSSE(context, async (stream) => {
-        const tell = (event: LiveEvent): void =>
-          void stream.writeSSE({ event: event.type, data: JSON.stringify(event) });
-        this.#live.add(tell);
-        await stream.writeSSE({ event: "hello", data: "", retry: 50 });
-        await Promise.race([this.#eventsDropped.promise, new Promise<void>((resolve) => stream.onAbort(resolve))]);
-        this.#live.delete(tell);
-      }),
-    );
-    return app;
+  /** Hears every live event until the returned promise ends, which is when the stream is dropped. */
+  async watch(tell: (event: LiveEvent) => void, aborted: Promise<void>): Promise<void> {
+    this.#live.add(tell);
+    await Promise.race([this.#eventsDropped.promise, aborted]);
+    this.#live.delete(tell);
   }
 
-  #conversations(): { id: string; title: string; updatedAt: number }[] {
+  /** Sends a run's events, those to come included, until it is done or the stream is cut. */
+  async follow(
+    run: Run,
+    options: { send: (event: RunEvent) => Promise<void>; isAborted: () => boolean },
+  ): Promise<void> {
+    const cuts = this.#cuts;
+    for (let sent = 0; this.#cuts === cuts && !options.isAborted(); ) {
+      const wake = this.#wake.promise;
+      for (let event = run.events[sent]; event; event = run.events[sent]) {
+        sent += 1;
+        await options.send(event);
+      }
+      if (isDone(run)) return;
+      await wake;
+    }
+  }
+
+  history(conversation: string): { conversation: string; entries: ConversationEntry[]; running: string[] } {
+    const runs = [...this.runs].filter(([, run]) => run.conversation === conversation && !isDone(run));
+    return { conversation, entries: this.#entries.get(conversation) ?? [], running: runs.map(([id]) => id) };
+  }
+
+  conversations(): { id: string; title: string; updatedAt: number }[] {
     return [...this.#entries].map(([id, entries]) => {
       const first = entries.find((entry) => entry.body.role === "user")?.body;
       return { id, title: first?.role === "user" ? first.text : "", updatedAt: entries.at(-1)?.at ?? 0 };
@@ -348,8 +282,4 @@ export class ConsoleFake {
 
 function isDone(run: Run): boolean {
   return run.events.at(-1)?.type === "done";
-}
-
-function refusal(code: string, message: string): { error: { code: string; message: string; hint: string } } {
-  return { error: { code, message, hint: "Look at its newest state and decide again." } };
 }

@@ -43,7 +43,14 @@ export interface MindGatewayOptions {
 
 export function runWork(run: string, text: string, rest: Partial<Extract<Work, { type: "run" }>> = {}): Work {
   const author = { kind: "maintainer" as const, id: "m1", name: "Ada" };
-  const base = { message: `message-${run}`, conversation: "talk", channel: "console", epoch: 1, author, resumed: false };
+  const base = {
+    message: `message-${run}`,
+    conversation: "talk",
+    channel: "console",
+    epoch: 1,
+    author,
+    resumed: false,
+  };
   return { type: "run", run, text, ...base, ...rest };
 }
 
@@ -77,7 +84,8 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
       });
     } else if (route === "POST /events") {
       const { run, events: batch } = eventsSchema.parse(body);
-      if (options.knows && !options.knows(run)) return reply(404, { error: { code: "unknown_run", message: "", hint: "" } });
+      if (options.knows && !options.knows(run))
+        return reply(404, { error: { code: "unknown_run", message: "", hint: "" } });
       events.set(run, [...(events.get(run) ?? []), ...batch]);
       reply(200, {});
     } else if (route === "POST /propose") {

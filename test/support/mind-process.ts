@@ -10,7 +10,12 @@ export interface MindProcess {
 const main = new URL("../../agent/mind/main.ts", import.meta.url).pathname;
 
 /** The real mind process; it is killed when the test ends. */
-export function startMind(options: { home: string; instance?: string; flags?: string[]; environment?: NodeJS.ProcessEnv }): MindProcess {
+export function startMind(options: {
+  home: string;
+  instance?: string;
+  flags?: string[];
+  environment?: NodeJS.ProcessEnv;
+}): MindProcess {
   const flags = ["--home", options.home, "--instance", options.instance ?? "i-1", ...(options.flags ?? [])];
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...flags], {
     env: { ...process.env, ...options.environment },

@@ -18,7 +18,10 @@ export interface ChatRequestSeen {
 type Delta = { content?: string; tool_calls?: unknown[] };
 
 export type PreparedAnswer =
-  | { stream: { delta?: Delta; finish?: string; usage?: [input: number, output: number] }[]; ends?: "done" | "broken" | "silent" }
+  | {
+      stream: { delta?: Delta; finish?: string; usage?: [input: number, output: number] }[];
+      ends?: "done" | "broken" | "silent";
+    }
   | { status: number; headers?: Record<string, string>; body: unknown };
 
 export interface OpenAiServer {

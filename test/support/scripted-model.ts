@@ -19,7 +19,11 @@ export function scriptedModel(turns: ScriptedTurn[]): Model & { requests: ModelR
 }
 
 export const text = (words: string): ModelEvent => ({ type: "text", text: words });
-export const usage = (inputTokens: number, outputTokens: number): ModelEvent => ({ type: "usage", inputTokens, outputTokens });
+export const usage = (inputTokens: number, outputTokens: number): ModelEvent => ({
+  type: "usage",
+  inputTokens,
+  outputTokens,
+});
 export const call = (id: string, name: string, input: unknown = {}): ModelEvent => {
   const made: ToolCall = { call: id, name, input };
   return { type: "call", call: made };

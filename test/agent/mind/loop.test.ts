@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Interruption, type LoopOptions, type LoopTool, type RecordedBody, runLoop } from "../../../agent/mind/loop.ts";
+import {
+  type Interruption,
+  type LoopOptions,
+  type LoopTool,
+  type RecordedBody,
+  runLoop,
+} from "../../../agent/mind/loop.ts";
 import { interpreterModel } from "../../../agent/mind/models/interpreter.ts";
 import type { ModelEvent, ModelRequest } from "../../../agent/mind/models/model.ts";
 import { makeToolbox } from "../../../agent/mind/toolbox.ts";
@@ -72,7 +78,11 @@ test("runs calls, gives their results back and joins the texts of all turns", as
     [usage(10, 5), ...says("Done.")],
   ]);
   const { result, events, records } = await loop({ model });
-  expect(result).toMatchObject({ reason: "answered", text: "Let me look.\n\nDone.", usage: { turns: 2, inputTokens: 10, outputTokens: 5 } });
+  expect(result).toMatchObject({
+    reason: "answered",
+    text: "Let me look.\n\nDone.",
+    usage: { turns: 2, inputTokens: 10, outputTokens: 5 },
+  });
   expect(model.requests[1]?.messages.slice(-2)).toMatchObject([
     { role: "tool", call: "c1", ok: true, text: "a (c1)" },
     { role: "tool", call: "c2", ok: true, text: "b (c2)" },
@@ -92,14 +102,25 @@ test.each([
   ["an unknown tool", call("c1", "nonsense"), /there is no tool nonsense.*Tools: echo, fail, instance_retire/],
   ["bad input", call("c1", "echo", { word: 3, other: true }), /word: .*expected string.*Unrecognized key.*bad_input/s],
   ["a failing tool", call("c1", "fail"), /the disk is full\. make room \(disk_full\)/],
-  ["unreadable input", { type: "call", call: { call: "c1", name: "echo", input: "{", problem: "not JSON" } }, /echo: not JSON/],
-] as [string, ModelEvent, RegExp][])("%s becomes an error result that the model reads", async (_title, made, message) => {
-  const model = scriptedModel([calls(made), says("I see.")]);
-  const { result, events } = await loop({ model });
-  expect(result.reason).toBe("answered");
-  expect(model.requests[1]?.messages.at(-1)).toMatchObject({ role: "tool", ok: false, text: expect.stringMatching(message) });
-  expect(events).toContainEqual(expect.objectContaining({ type: "tool", state: "failed" }));
-});
+  [
+    "unreadable input",
+    { type: "call", call: { call: "c1", name: "echo", input: "{", problem: "not JSON" } },
+    /echo: not JSON/,
+  ],
+] as [string, ModelEvent, RegExp][])(
+  "%s becomes an error result that the model reads",
+  async (_title, made, message) => {
+    const model = scriptedModel([calls(made), says("I see.")]);
+    const { result, events } = await loop({ model });
+    expect(result.reason).toBe("answered");
+    expect(model.requests[1]?.messages.at(-1)).toMatchObject({
+      role: "tool",
+      ok: false,
+      text: expect.stringMatching(message),
+    });
+    expect(events).toContainEqual(expect.objectContaining({ type: "tool", state: "failed" }));
+  },
+);
 
 test("a proposal is shown and the model learns that it is not done", async () => {
   const model = scriptedModel([calls(call("c1", "instance_retire", { name: "CLAWDINATOR-2" })), says("Proposed.")]);
@@ -112,7 +133,10 @@ test("a proposal is shown and the model learns that it is not done", async () =>
     summary: "retire CLAWDINATOR-2",
     state: "pending",
   });
-  expect(model.requests[1]?.messages.at(-1)).toMatchObject({ ok: true, text: expect.stringContaining("Proposed, not done") });
+  expect(model.requests[1]?.messages.at(-1)).toMatchObject({
+    ok: true,
+    text: expect.stringContaining("Proposed, not done"),
+  });
 });
 
 test("a refused proposal is an error result and no proposal is shown", async () => {
@@ -150,7 +174,10 @@ test("call ids that an endpoint uses twice are told apart", async () => {
 test("stops at the limit of turns", async () => {
   const model = scriptedModel([calls(call("c1", "echo", { word: "a" })), calls(call("c2", "echo", { word: "b" }))]);
   const { result, events } = await loop({ model, limits: { turns: 2, tokens: 1000, seconds: 30 } });
-  expect(result).toMatchObject({ reason: "limit", error: { code: "limit_reached", message: expect.stringContaining("2 model turns") } });
+  expect(result).toMatchObject({
+    reason: "limit",
+    error: { code: "limit_reached", message: expect.stringContaining("2 model turns") },
+  });
   expect(events.at(-1)).toMatchObject({ type: "error", code: "limit_reached" });
 });
 
@@ -167,7 +194,10 @@ async function* untilAborted(request: ModelRequest): AsyncGenerator<ModelEvent> 
 }
 
 test("stops at the limit of time", async () => {
-  const { result } = await loop({ model: scriptedModel([untilAborted]), limits: { turns: 5, tokens: 1000, seconds: 0.05 } });
+  const { result } = await loop({
+    model: scriptedModel([untilAborted]),
+    limits: { turns: 5, tokens: 1000, seconds: 0.05 },
+  });
   expect(result).toMatchObject({ reason: "limit", text: "Thinking" });
 });
 
@@ -184,10 +214,15 @@ test.each([
 
 test("a model that throws or reports an error fails the run with its reason", async () => {
   const failure = { code: "model_unavailable", message: "no answer", hint: "start it" };
-  const { result, events } = await loop({ model: scriptedModel([[{ type: "stop", reason: "error", error: failure }]]) });
+  const { result, events } = await loop({
+    model: scriptedModel([[{ type: "stop", reason: "error", error: failure }]]),
+  });
   expect(result).toMatchObject({ reason: "failed", error: failure });
   expect(events).toEqual([{ type: "error", ...failure }]);
-  expect((await loop({ model: scriptedModel([]) })).result).toMatchObject({ reason: "failed", error: { code: "internal" } });
+  expect((await loop({ model: scriptedModel([]) })).result).toMatchObject({
+    reason: "failed",
+    error: { code: "internal" },
+  });
 });
 
 test("a resumed run makes only the calls that have no result, under their own ids", async () => {
@@ -201,6 +236,8 @@ test("a resumed run makes only the calls that have no result, under their own id
       { role: "tool", call: "c1", name: "echo", ok: true, text: "stored" },
     ],
   });
-  expect(events.flatMap((event) => (event.type === "tool" && event.state === "started" ? [event.call] : []))).toEqual(["c2"]);
+  expect(events.flatMap((event) => (event.type === "tool" && event.state === "started" ? [event.call] : []))).toEqual([
+    "c2",
+  ]);
   expect(model.requests[0]?.messages.slice(-2)).toMatchObject([{ text: "stored" }, { text: "c2 (c2)" }]);
 });

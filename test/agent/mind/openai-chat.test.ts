@@ -26,7 +26,14 @@ async function collect(events: AsyncIterable<ModelEvent>): Promise<ModelEvent[]>
   return all;
 }
 
-const hello = { stream: [{ delta: { content: "Hel" } }, { delta: { content: "lo" } }, { finish: "stop" }, { usage: [7, 2] as [number, number] }] };
+const hello = {
+  stream: [
+    { delta: { content: "Hel" } },
+    { delta: { content: "lo" } },
+    { finish: "stop" },
+    { usage: [7, 2] as [number, number] },
+  ],
+};
 
 test("streams text and usage", async () => {
   const server = await startOpenAiServer([hello]);
@@ -140,7 +147,10 @@ test("a stream that breaks after text is an error and is not repeated", async ()
 test("a stream that ends without saying why is an error too", async () => {
   const server = await startOpenAiServer([{ stream: [{ delta: { content: "Hel" } }] }]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
-  expect((await collect(model.stream(request()))).at(-1)).toMatchObject({ reason: "error", error: { code: "model_stream_broken" } });
+  expect((await collect(model.stream(request()))).at(-1)).toMatchObject({
+    reason: "error",
+    error: { code: "model_stream_broken" },
+  });
 });
 
 test("an interruption ends a silent stream", async () => {
@@ -169,8 +179,15 @@ test("works without a key and without a model's name", async () => {
 test("reads the key's file again when it changed, and tells when it is missing", async () => {
   const server = await startOpenAiServer([hello, hello]);
   const apiKeyFile = join(temporaryDirectory(), "key");
-  const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", apiKeyFile, environment: { OPENAI_API_KEY: "unused" } });
-  expect(await collect(model.stream(request()))).toMatchObject([{ reason: "error", error: { code: "key_unreadable" } }]);
+  const model = openAiChatModel({
+    baseUrl: server.baseUrl,
+    model: "m",
+    apiKeyFile,
+    environment: { OPENAI_API_KEY: "unused" },
+  });
+  expect(await collect(model.stream(request()))).toMatchObject([
+    { reason: "error", error: { code: "key_unreadable" } },
+  ]);
   writeFileSync(apiKeyFile, "one\n");
   await collect(model.stream(request()));
   writeFileSync(apiKeyFile, "second\n");

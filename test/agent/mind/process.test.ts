@@ -23,7 +23,9 @@ const proposed: ProposeAnswer = {
   warnings: ["uncommitted changes are left out"],
 };
 
-async function started(options: { gateway?: MindGatewayOptions; environment?: NodeJS.ProcessEnv; flags?: string[]; config?: object } = {}) {
+async function started(
+  options: { gateway?: MindGatewayOptions; environment?: NodeJS.ProcessEnv; flags?: string[]; config?: object } = {},
+) {
   const home = temporaryDirectory();
   if (options.config) writeFileSync(join(home, "config.json"), JSON.stringify(options.config));
   const socket = instancePaths(home, "i-1").mindSocket;
@@ -43,7 +45,10 @@ test("answers a typed command with the tool's result and stores the whole exchan
   const { gateway, stored } = await started();
   gateway.send(runWork("r1", "which version are you?"));
   const done = await gateway.done("r1");
-  expect(done).toMatchObject({ reason: "answered", text: expect.stringContaining("CLAWDINATOR-1 (instance i-1) runs version 0.1.0") });
+  expect(done).toMatchObject({
+    reason: "answered",
+    text: expect.stringContaining("CLAWDINATOR-1 (instance i-1) runs version 0.1.0"),
+  });
   expect(gateway.hellos).toMatchObject([{ protocol: 1, model: "interpreter" }]);
   expect((await stored()).map(({ body }) => body.role)).toEqual(["user", "assistant", "tool", "assistant", "end"]);
 });
@@ -168,7 +173,9 @@ test("events that the gateway does not know a run for stop the run without an en
 
 test("a mind killed in the middle of a run leaves it to be finished by the next one", async () => {
   const never = new Promise<ProposeAnswer>(() => undefined);
-  const { gateway, home, mind, socket, stored } = await started({ gateway: { operations: [launch], propose: () => never } });
+  const { gateway, home, mind, socket, stored } = await started({
+    gateway: { operations: [launch], propose: () => never },
+  });
   gateway.send(runWork("r1", "spawn a sibling"));
   await waitFor(() => gateway.proposals.length > 0);
   mind.child.kill("SIGKILL");
@@ -230,7 +237,13 @@ test("a broken conversation file is told as the answer and stays untouched", asy
 
 test("a notice is stored once", async () => {
   const { gateway, mind, stored } = await started();
-  const notice = { type: "notice" as const, message: "n1", conversation: "talk", epoch: 1, text: "CLAWDINATOR-2 is ready" };
+  const notice = {
+    type: "notice" as const,
+    message: "n1",
+    conversation: "talk",
+    epoch: 1,
+    text: "CLAWDINATOR-2 is ready",
+  };
   gateway.send(notice);
   gateway.send(notice);
   gateway.send(runWork("r1", "version"));

@@ -44,7 +44,7 @@ export function timeAgo(at: number, now: number): string {
 }
 
 /** `free`, `$0.12`, `$31.40`. */
-export function dollars(usd: number): string {
+function dollars(usd: number): string {
   if (usd === 0) return "free";
   return usd < 0.01 ? `$${usd.toPrecision(1)}` : `$${usd.toFixed(2)}`;
 }

@@ -1,5 +1,5 @@
 /** Conversations, one of them open. */
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { serverNow } from "../lib/clock.ts";
 import { StoreElement } from "../lib/element.ts";
@@ -75,6 +75,11 @@ export class ChatView extends StoreElement {
     const now = serverNow();
     return html`
       <button class="button new-conversation" @click=${this.#startNew}>${icon("plus")}New conversation</button>
+      ${
+        store.loaded.has("conversations") && store.conversations.length === 0
+          ? html`<p class="quiet no-conversations">What you talk about is listed here.</p>`
+          : nothing
+      }
       <ul class="plain-list">
         ${store.conversations.map(
           (one) => html`
