@@ -116,7 +116,13 @@ export type Proof = z.output<typeof proofSchema>;
 
 // ---- gateway → mind -------------------------------------------------------------------------------------------------
 
-export const authorSchema = z.object({ kind: z.enum(["maintainer", "instance"]), id: z.string(), name: z.string() });
+export const authorSchema = z.object({
+  kind: z.enum(["maintainer", "instance"]),
+  id: z.string(),
+  name: z.string(),
+  /** The maintainer who wrote in this one's place (`--as`). */
+  by: z.string().optional(),
+});
 export type Author = z.output<typeof authorSchema>;
 
 export const workSchema = z.discriminatedUnion("type", [
@@ -136,6 +142,8 @@ export const workSchema = z.discriminatedUnion("type", [
   /** Something the people in a conversation should see there, such as the end of an operation; no model turn. */
   z.object({
     type: z.literal("notice"),
+    /** `done` for this run says that it is stored. */
+    run: z.string(),
     message: z.string(),
     conversation: conversationIdSchema,
     epoch: z.number().int(),

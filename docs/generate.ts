@@ -4,56 +4,7 @@
  */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { commandTable } from "../agent/commands.ts";
-import { configShape, type JsonSchema } from "../agent/config.ts";
-import { operations } from "../tools/operations.ts";
-import { readTools } from "../tools/read-tools.ts";
-
-const generators: Record<string, () => string> = {
-  configuration: configurationTable,
-  commands: commandTable,
-  tools: toolTable,
-};
-
-/** One row for each key of the configuration: key, default, meaning. */
-function configurationTable(): string {
-  const rows: string[][] = [];
-  const visit = (schema: JsonSchema, path: string): void => {
-    for (const [name, child] of Object.entries(schema.properties ?? {})) {
-      const key = path ? `${path}.${name}` : name;
-      if (child.properties) visit(child, key);
-      else rows.push([`\`${key}\``, defaultOf(child), meaningOf(child)]);
-    }
-  };
-  visit(configShape().root, "");
-  return markdownTable(["Key", "Default", "Meaning"], rows);
-}
-
-function defaultOf(schema: JsonSchema): string {
-  return schema.default === undefined ? "–" : `\`${JSON.stringify(schema.default)}\``;
-}
-
-function meaningOf(schema: JsonSchema): string {
-  const values = schema.enum?.map((value) => `\`${value}\``).join(", ");
-  const meaning = schema.description ?? "";
-  return values && !schema.enum?.every((value) => meaning.includes(String(value))) ? `${meaning}: ${values}` : meaning;
-}
-
-/** One row for each tool and operation that the model is offered. */
-function toolTable(): string {
-  const rows = [...readTools, ...operations].map((tool) => [
-    `\`${tool.name}\``,
-    tool.kind === "read" ? "reads" : "proposes",
-    tool.description,
-  ]);
-  return markdownTable(["Tool", "Kind", "What it does"], rows);
-}
-
-function markdownTable(head: string[], rows: string[][]): string {
-  const line = (cells: string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
+import { generators } from "./tables.ts";
 
 /** The text with every generated block filled anew. Throws when a block has a name that nobody generates, or no end. */
 export function regenerate(text: string, file: string): string {

@@ -32,5 +32,9 @@ export function isKnownError(error: unknown): error is KnownError {
 export function describeError(error: unknown): { code: string; message: string; hint: string } {
   if (isKnownError(error)) return { code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? error.message : String(error);
-  return { code: "internal", message, hint: "this is a fault in the program: run with --log-level debug and report it" };
+  return {
+    code: "internal",
+    message,
+    hint: "this is a fault in the program: run with --log-level debug and report it",
+  };
 }

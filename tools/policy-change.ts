@@ -20,6 +20,16 @@ export const policyChange = defineOperation({
     if (changes.length === 0) {
       throw new ToolError("the proposed policy is the one in force", { code: "nothing_to_change", hint: "nothing to do" });
     }
+    // An approver who is nobody can make a quorum that nobody can reach.
+    for (const id of new Set(next.approvers)) {
+      if (inForce.policy.approvers.includes(id)) continue;
+      const maintainer = (await fleet.store.get(`maintainers/${id}`))?.value as { removedAt: number | null } | undefined;
+      if (maintainer?.removedAt === null) continue;
+      throw new ToolError(`approvers: there is no maintainer ${id}`, {
+        code: "unknown_maintainer",
+        hint: "add the person first: `clawdinator maintainers add NAME`",
+      });
+    }
     return {
       summary: `change the policy in ${changes.length} place(s): ${changes.map((change) => change.path).slice(0, 5).join(", ")}`,
       facts: { from: inForce.digest, to: policyDigest(next), text },

@@ -73,7 +73,8 @@ function invalid(source: string, problems: string[], cause?: unknown): ConfigErr
  */
 export function ruleFor(policy: Policy, operation: string): PolicyRule {
   const alone = new Set(policy.approvers).size === 1;
-  const rule = policy.operations[operation];
+  // Own members only: an operation called "constructor" is one that the policy does not name.
+  const rule = Object.hasOwn(policy.operations, operation) ? policy.operations[operation] : undefined;
   if (operation === "policy_change" || !rule) {
     const expiresHours = rule?.expiresHours ?? 24;
     return { mode: rule?.mode === "deny" ? "deny" : "approve", quorum: highestQuorum(policy), expiresHours };

@@ -83,6 +83,8 @@ export interface Proposer {
   kind: "maintainer" | "repository" | "schedule" | "instance";
   id: string;
   name: string;
+  /** The maintainer who asked in this one's place (`--as`). */
+  by?: string;
   /** The message that caused it, when a person asked. */
   message: string | null;
   conversation: string | null;

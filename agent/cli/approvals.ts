@@ -18,7 +18,7 @@ export async function list(context: CommandContext, options: Record<string, unkn
 }
 
 export async function show(context: CommandContext, id: string): Promise<void> {
-  const approval = await (await connect(context)).get<ApprovalView>(`/api/approvals/${id}`);
+  const approval = await (await connect(context)).get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`);
   context.output.result(approval, () => renderPlan(approval));
 }
 
@@ -29,11 +29,11 @@ export async function decide(
   options: Record<string, unknown>,
 ): Promise<void> {
   const client = await connect(context);
-  const shown = await client.get<ApprovalView>(`/api/approvals/${id}`);
+  const shown = await client.get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`);
   if (decision === "approve") context.output.note(renderPlan(shown));
   const digest = typeof options.digest === "string" ? options.digest : shown.digest;
   const reason = typeof options.reason === "string" ? { reason: options.reason } : {};
-  const { approval, message } = await client.post<{ approval: ApprovalView; message: string }>(`/api/approvals/${id}`, { decision, digest, ...reason });
+  const { approval, message } = await client.post<{ approval: ApprovalView; message: string }>(`/api/approvals/${encodeURIComponent(id)}`, { decision, digest, ...reason });
   if (options.wait !== true || approval.state === "rejected") {
     context.output.result(approval, () => `${approval.id}: ${message}`);
     return;

@@ -5,7 +5,7 @@ import type { RunEvent } from "../protocol.ts";
 import { type Client, connect } from "./client.ts";
 import type { CommandContext } from "./command-line.ts";
 import { followApproval } from "./follow.ts";
-import { UsageError } from "./output.ts";
+import { UsageError, visible } from "./output.ts";
 
 /** How long a lost gateway may take to come back, in a handover or a restart, before the command gives up. */
 const reconnectMs = 60_000;
@@ -34,7 +34,7 @@ export async function ask(context: CommandContext, text: string, options: Record
     if (event.type === "text") {
       shown += event.text;
       if (output.json) output.line(event, null);
-      else process.stdout.write(event.text);
+      else process.stdout.write(visible(event.text));
       return;
     }
     if (event.type === "proposal") {

@@ -10,7 +10,7 @@ const pollMs = 200;
 export async function followApproval(context: CommandContext, id: string): Promise<OperationView> {
   let announced = false;
   for (;;) {
-    const approval = await retrying(context, (client) => client.get<ApprovalView>(`/api/approvals/${id}`));
+    const approval = await retrying(context, (client) => client.get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`));
     if (approval.state === "executed" && approval.operationId) return followOperation(context, approval.operationId);
     if (approval.state === "superseded" && approval.supersededBy) {
       throw new ToolError(`${id} was superseded: ${approval.reason}`, { code: "superseded", hint: `decide ${approval.supersededBy}` });
@@ -30,7 +30,7 @@ export async function followOperation(context: CommandContext, id: string): Prom
   const states = new Map<string, string>();
   let progress: string | null = null;
   for (;;) {
-    const operation = await retrying(context, (client) => client.get<OperationView>(`/api/operations/${id}`));
+    const operation = await retrying(context, (client) => client.get<OperationView>(`/api/operations/${encodeURIComponent(id)}`));
     let changed = false;
     for (const step of operation.steps) {
       if (step.state === "pending" || states.get(step.name) === step.state) continue;

@@ -16,7 +16,7 @@ export async function list(context: CommandContext): Promise<void> {
 }
 
 export async function show(context: CommandContext, id: string): Promise<void> {
-  const operation = await (await connect(context)).get<OperationView>(`/api/operations/${id}`);
+  const operation = await (await connect(context)).get<OperationView>(`/api/operations/${encodeURIComponent(id)}`);
   context.output.result(operation, () => render(operation));
 }
 
@@ -36,7 +36,7 @@ export async function propose(context: CommandContext, operation: string, option
 }
 
 export async function act(context: CommandContext, id: string, action: "cancel" | "resume"): Promise<void> {
-  const operation = await (await connect(context)).post<OperationView>(`/api/operations/${id}`, { action });
+  const operation = await (await connect(context)).post<OperationView>(`/api/operations/${encodeURIComponent(id)}`, { action });
   context.output.result(operation, () => `${id}: ${action === "cancel" ? "is being cancelled" : "is taken up again"}`);
 }
 

@@ -22,7 +22,7 @@ export interface Output {
 
 export function createOutput(json: boolean): Output {
   const print = (text: string): void => {
-    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    process.stdout.write(visible(text.endsWith("\n") ? text : `${text}\n`));
   };
   return {
     json,
@@ -32,9 +32,14 @@ export function createOutput(json: boolean): Output {
       else if (text !== null) print(text);
     },
     note(text) {
-      if (!json) process.stderr.write(`${text}\n`);
+      if (!json) process.stderr.write(`${visible(text)}\n`);
     },
   };
+}
+
+/** Without the control characters by which a text from elsewhere could rewrite what the terminal shows. */
+export function visible(text: string): string {
+  return text.replace(/(?![\n\t])\p{Cc}/gu, "");
 }
 
 /** Prints the error where its reader looks and returns the exit code. */
@@ -42,7 +47,7 @@ export function reportError(error: unknown, json: boolean): number {
   const usage = error instanceof UsageError;
   const described = usage ? { code: "usage", message: error.message, hint: error.hint } : describeError(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: described })}\n`);
-  else process.stderr.write(`clawdinator: ${described.message}\n  → ${described.hint}\n`);
+  else process.stderr.write(visible(`clawdinator: ${described.message}\n  → ${described.hint}\n`));
   return usage ? 2 : 1;
 }
 

@@ -2,7 +2,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { loadConfig } from "../config.ts";
-import { startGateway } from "../gateway/main.ts";
+import { bootInstance } from "../gateway/boot.ts";
 import { fleetPaths } from "../paths.ts";
 import type { CommandContext } from "./command-line.ts";
 
@@ -15,16 +15,13 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const instance = typeof options.instance === "string" ? options.instance : null;
   const { output } = context;
   if (instance === null) output.note(`starting ${config.instanceName} in ${home}`);
-  const gateway = await startGateway({
-    home,
-    config,
-    configPath: named,
-    instance,
-    port: typeof options.port === "number" ? options.port : null,
-    maintainerName: userName(),
-    // Siblings that this one launches work by the same configuration.
-    environment: named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env,
-  });
+  // Siblings that this one launches work by the same configuration.
+  const environment = named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env;
+  const boot = await bootInstance({ home, config, configPath: named, instance, environment });
+  // The mind starts while this is being loaded.
+  const { startGateway } = await import("../gateway/main.ts");
+  const port = typeof options.port === "number" ? options.port : null;
+  const gateway = await startGateway(boot, { port, maintainerName: userName() });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => void gateway.stop(signal));
   }

@@ -6,11 +6,11 @@
 import { randomBytes } from "node:crypto";
 import { ToolError } from "../../tools/errors.ts";
 import { differences, digestOf, type Json, sha256 } from "../../tools/json.ts";
-import { readAll, type Store, update } from "../../tools/store.ts";
+import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, PlanDraft, Proposer } from "../../tools/tool.ts";
 import type { ApprovalState, ApprovalView, Decision, Vote } from "../protocol.ts";
 import type { AuditLog } from "./audit.ts";
-import type { Actor } from "./maintainers.ts";
+import { type Actor, surfaceOf } from "./maintainers.ts";
 import type { PolicyInForce } from "../../tools/policy-pin.ts";
 
 export interface ApprovalRecord {
@@ -87,9 +87,13 @@ export function createApprovals(options: {
     const open: ApprovalRecord[] = [];
     for (const { key, version } of await store.list("approvals/")) {
       if (closed.get(key) === version) continue;
-      const record = ((await store.get(key))?.value ?? null) as ApprovalRecord | null;
+      // One record that cannot be read must not keep the others from being decided.
+      const record = await store.get(key).then(
+        (entry) => (entry?.value ?? null) as ApprovalRecord | null,
+        () => null,
+      );
       if (record && isOpen(record.state)) open.push(record);
-      else closed.set(key, version);
+      else if (record?.state !== "superseded" || (await hasSuccessor(record))) closed.set(key, version);
     }
     return open;
   };
@@ -113,7 +117,7 @@ export function createApprovals(options: {
 
   const approvals: Approvals = {
     async propose(request) {
-      const id = `ap-${sha256(request.key).slice(0, 12)}`;
+      const id = approvalId(request.key);
       const existing = await read(id);
       if (existing) return toView(existing);
       const record = await draftRecord(id, request);
@@ -137,11 +141,11 @@ export function createApprovals(options: {
       }
       const now = await store.now();
       const inForce = await options.policy();
-      const eligible = inForce.policy.approvers.includes(actor.maintainer.id);
+      const { approvers } = inForce.policy;
       let refusal: { code: string; message: string; hint: string } | null = null;
       const { changed: wasChanged, record } = await change(id, (current) => {
-        refusal = refusalOf({ record: current, actor, decision, now, eligible, instance });
-        return refusal ? undefined : withVote({ record: current, actor, decision, now });
+        refusal = refusalOf({ record: current, actor, decision, now, approvers });
+        return refusal ? undefined : withVote({ record: current, actor, decision, now, approvers });
       });
       if (!record) return refuse("unknown_approval", null, `approval ${id} is gone`, "propose it again");
       const failed = refusal as { code: string; message: string; hint: string } | null;
@@ -176,8 +180,9 @@ export function createApprovals(options: {
     },
 
     async list() {
-      const entries = await readAll(store, "approvals/");
-      return entries.map((entry) => toView(entry.value as unknown as ApprovalRecord)).sort((a, b) => b.createdAt - a.createdAt);
+      const keys = await store.list("approvals/");
+      const records = await Promise.all(keys.map(({ key }) => read(key.slice("approvals/".length)).catch(() => null)));
+      return records.flatMap((record) => (record ? [toView(record)] : [])).sort((a, b) => b.createdAt - a.createdAt);
     },
 
     async execute(id, prepare) {
@@ -194,8 +199,10 @@ export function createApprovals(options: {
       }
       const operationId = `op-${record.digest.slice(0, 12)}`;
       await prepare({ ...record, operationId });
+      // Deriving the facts takes its time, so the clock is asked once more.
+      const now = await store.now();
       const claimed = await change(id, (current) =>
-        current.state === "approved" ? { ...current, state: "executed", operationId } : undefined,
+        current.state === "approved" && now < current.expiresAt ? { ...current, state: "executed", operationId } : undefined,
       );
       if (!claimed.changed || !claimed.record) return false;
       await audit.write({
@@ -279,26 +286,58 @@ export function createApprovals(options: {
       if (found.length === 0) return null;
       return found.map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join("\n");
     } catch (error) {
-      return `it can no longer be planned: ${(error as Error).message}`;
+      // What fails for a moment (a full disk, a busy store) says nothing about the facts: the approval waits.
+      if (!(error instanceof ToolError)) throw error;
+      return `it can no longer be planned: ${error.message}`;
     }
   }
 
-  /** Refuses a drifted approval and, where the request still makes sense, proposes the new plan in its place. */
+  /**
+   * Refuses a drifted approval and, where the request still makes sense, proposes the new plan in its place. Refusing
+   * comes first: another gateway may be executing it, and what it changes by that must not become a second proposal.
+   */
   async function supersede(record: ApprovalRecord, drift: string): Promise<void> {
-    const { operation, input, proposer } = record.plan;
-    const key = `${record.id}/superseded/${record.digest}`;
-    const successor = await approvals.propose({ operation, input, proposer, key }).catch(() => null);
     const result = await change(record.id, (current) =>
       current.state === "approved"
-        ? { ...current, state: "superseded", reason: `the facts changed after the approval:\n${drift}`, supersededBy: successor?.id ?? null }
+        ? { ...current, state: "superseded", reason: `the facts changed after the approval:\n${drift}`, supersededBy: approvalId(successorKey(record)) }
         : undefined,
     );
     if (!result.changed || !result.record) return;
-    await audit.write({ action: "approval.superseded", actor: instance, surface: instance, subject: record.id, detail: drift });
-    changed(result.record);
+    await audit.write({ action: "approval.superseded", actor: `instance:${instance}`, surface: instance, subject: record.id, detail: drift });
+    changed(await proposeSuccessor(result.record));
+  }
+
+  /** Mends what a crash left behind; false when it must be tried again. */
+  function hasSuccessor(record: ApprovalRecord): Promise<boolean> {
+    return proposeSuccessor(record).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The proposal that a superseded approval names; made again after a crash in between. */
+  async function proposeSuccessor(record: ApprovalRecord): Promise<ApprovalRecord> {
+    if (!record.supersededBy || (await store.get(`approvals/${record.supersededBy}`))) return record;
+    const { operation, input, proposer } = record.plan;
+    try {
+      await approvals.propose({ operation, input, proposer, key: successorKey(record) });
+      return record;
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      return (await change(record.id, (current) => ({ ...current, supersededBy: null }))).record ?? record;
+    }
   }
 
   return approvals;
+}
+
+/** The id that a proposal with this key has. */
+export function approvalId(key: string): string {
+  return `ap-${sha256(key).slice(0, 12)}`;
+}
+
+function successorKey(record: ApprovalRecord): string {
+  return `${record.id}/superseded/${record.digest}`;
 }
 
 function isOpen(state: ApprovalState): boolean {
@@ -315,11 +354,10 @@ function refusalOf(options: {
   actor: Actor;
   decision: Decision;
   now: number;
-  eligible: boolean;
-  instance: string;
+  approvers: readonly string[];
 }): { code: string; message: string; hint: string } | null {
-  const { record, actor, decision, now, eligible } = options;
-  if (!eligible) {
+  const { record, actor, decision, now, approvers } = options;
+  if (!approvers.includes(actor.maintainer.id)) {
     return {
       code: "not_an_approver",
       message: `${actor.maintainer.name} (maintainer ${actor.maintainer.id}) is not an approver in the policy in force`,
@@ -342,8 +380,9 @@ function refusalOf(options: {
       hint: "look at the plan again and decide on the digest that it shows",
     };
   }
-  const earlier = record.votes.find((vote) => vote.maintainer === actor.maintainer.id);
-  if (earlier && decision.decision === "approve") {
+  const earlier = record.votes.findLast((vote) => vote.maintainer === actor.maintainer.id);
+  // A vote that somebody else cast with --as and that does not count must not take away the person's own.
+  if (earlier && decision.decision === "approve" && (earlier.counts || whyNotCounted({ record, actor, approvers }) !== null)) {
     return {
       code: "already_voted",
       message: `${actor.maintainer.name} voted already, through ${earlier.surface} at ${new Date(earlier.at).toISOString()}; one person has one vote`,
@@ -354,16 +393,16 @@ function refusalOf(options: {
 }
 
 /** The record with one more vote, and what follows from it. Pure. */
-function withVote(options: { record: ApprovalRecord; actor: Actor; decision: Decision; now: number }): ApprovalRecord {
-  const { record, actor, decision, now } = options;
+function withVote(options: {
+  record: ApprovalRecord;
+  actor: Actor;
+  decision: Decision;
+  now: number;
+  approvers: readonly string[];
+}): ApprovalRecord {
+  const { record, actor, decision, now, approvers } = options;
   const { quorum } = record.plan.policy.rule;
-  const { proposer } = record.plan;
-  const note =
-    quorum > 1 && proposer.kind === "maintainer" && proposer.id === actor.maintainer.id
-      ? "the proposer does not count toward a quorum above one"
-      : quorum > 1 && actor.asLocal
-        ? "--as does not count toward a quorum above one"
-        : null;
+  const note = whyNotCounted({ record, actor, approvers });
   const vote: Vote = {
     maintainer: actor.maintainer.id,
     name: actor.maintainer.name,
@@ -379,6 +418,20 @@ function withVote(options: { record: ApprovalRecord; actor: Actor; decision: Dec
   }
   const reached = votes.filter((one) => one.decision === "approve" && one.counts).length >= quorum;
   return { ...record, votes, state: reached ? "approved" : "pending" };
+}
+
+/** Why a vote of this actor does not count toward the quorum; null when it does. */
+function whyNotCounted(options: { record: ApprovalRecord; actor: Actor; approvers: readonly string[] }): string | null {
+  const { record, actor, approvers } = options;
+  const { policy, proposer } = record.plan;
+  const { quorum } = policy.rule;
+  if (quorum <= 1) return null;
+  if (actor.asLocal) return "--as does not count toward a quorum above one";
+  const proposers = proposer.kind === "maintainer" ? [proposer.id, proposer.by] : [];
+  if (!proposers.includes(actor.maintainer.id)) return null;
+  // Where the others are too few (two approvers, a quorum of two), nothing could ever be decided without the proposer.
+  const others = new Set(approvers.filter((id) => !proposers.includes(id)));
+  return others.size >= quorum ? "the proposer does not count toward a quorum above one" : null;
 }
 
 function outcomeOf(record: ApprovalRecord): "approved" | "rejected" | "recorded" {
@@ -401,10 +454,6 @@ function describeVotes(record: ApprovalRecord): string {
   if (!last) return record.state;
   const verb = last.decision === "approve" ? "approved" : "rejected";
   return `${verb} by ${last.name} through ${last.surface} at ${new Date(last.at).toISOString()}`;
-}
-
-function surfaceOf(actor: Actor): string {
-  return actor.asLocal ? `${actor.surface} --as` : actor.surface;
 }
 
 function policyVote(at: number): Vote {

@@ -5,20 +5,27 @@ import type { Store } from "../../tools/store.ts";
 import type { AuditEntry } from "../protocol.ts";
 
 export interface AuditLog {
-  /** Returns when the entry is durable. */
-  write(entry: Omit<AuditEntry, "id" | "at">): Promise<AuditEntry>;
+  /**
+   * Returns when the entry is durable. `once` names the event: told again after a crash, it is still one entry, so that
+   * an event can be told before the write that makes it final.
+   */
+  write(entry: Omit<AuditEntry, "id" | "at">, options?: { once?: string }): Promise<AuditEntry>;
   /** Newest first. `subject` narrows to what one approval, operation or name went through. */
   list(options: { limit: number; subject?: string }): Promise<AuditEntry[]>;
 }
 
 export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => void = () => {}): AuditLog {
   return {
-    async write(entry) {
+    async write(entry, { once } = {}) {
       const at = await store.now();
       // Milliseconds in 15 digits sort by time; the random part keeps writers of one millisecond apart.
       const id = `${String(at).padStart(15, "0")}-${randomBytes(5).toString("hex")}`;
-      const full: AuditEntry = { id, at, ...entry };
-      await store.put(`audit/${id}`, full as unknown as Json, { ifAbsent: true });
+      let full: AuditEntry = { id, at, ...entry };
+      if (once) {
+        const first = await store.put(`audit-once/${once}`, full as unknown as Json, { ifAbsent: true });
+        if (!first.written && first.current) full = first.current.value as unknown as AuditEntry;
+      }
+      await store.put(`audit/${full.id}`, full as unknown as Json, { ifAbsent: true });
       onEntry(full);
       return full;
     },

@@ -2,12 +2,14 @@
  * The fleet's upkeep, done by one instance at a time under a lease: commits that nobody approved become proposals, and
  * an instance whose processes died is started again as it was.
  */
-import { describeError } from "../../tools/errors.ts";
+import { ConfigError, describeError } from "../../tools/errors.ts";
 import { readDesired } from "../../tools/fleet/desired.ts";
 import { readNames } from "../../tools/fleet/names.ts";
 import type { DriftItem } from "../../tools/fleet/model.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
 import { digestOf, type Json } from "../../tools/json.ts";
+import { parsePolicy, policyDigest } from "../../tools/policy.ts";
+import { readPolicy } from "../../tools/policy-pin.ts";
 import { type Store, update } from "../../tools/store.ts";
 import type { Log } from "../log.ts";
 import type { Approvals } from "./approvals.ts";
@@ -59,9 +61,13 @@ export function createFleetKeeper(options: {
   async function proposeOne(item: Extract<DriftItem, { kind: "unapproved_commit" }>, tip: string): Promise<void> {
     const request = await requestOf(item.name, tip).catch((error: unknown) => {
       log("warn", "a commit nobody approved cannot be proposed", { commit: tip, error: describeError(error).message });
+      if (!(error instanceof ConfigError)) throw error;
       return null;
     });
-    if (!request) return;
+    if (!request) {
+      await audit.write({ action: "repository.unapproved", actor: "repository", surface: instance, subject: `commit/${tip}`, detail: item.detail });
+      return;
+    }
     const digest = digestOf(request as unknown as Json);
     const open = await approvals.list();
     const isAsked = open.some(
@@ -84,7 +90,11 @@ export function createFleetKeeper(options: {
   /** What an approved operation would have to do for the repository to be right. */
   async function requestOf(name: string | null, tip: string): Promise<{ operation: string; input: Json } | null> {
     if (name === null) {
-      return { operation: "policy_change", input: { policy: JSON.parse(await fleet.repository.policyTextAt(tip)) as Json } };
+      // Either the policy differs, or a file cannot be read: only the first can be asked for.
+      const text = await fleet.repository.policyTextAt(tip);
+      const policy = parsePolicy(text, `policy.json at ${tip.slice(0, 12)}`);
+      if (policyDigest(policy) === (await readPolicy(store)).digest) return null;
+      return { operation: "policy_change", input: { policy: policy as unknown as Json } };
     }
     const [before, after] = [(await fleet.desired()).instances[name], (await fleet.repository.desiredAt(tip)).instances[name]];
     if (!after) return before ? { operation: "instance_retire", input: { name } } : null;
@@ -96,9 +106,12 @@ export function createFleetKeeper(options: {
   async function restartLost(): Promise<void> {
     const busy = (await operations.list()).some((operation) => operation.endedAt === null);
     if (busy) return;
+    const now = await store.now();
     for (const record of await readNames(store)) {
       if (record.holder === null || record.holder === instance) continue;
-      if ((await fleet.provider.liveness(record.holder)) !== "stopped") {
+      // A mind outlives its gateway for a while; then the lease tells that nobody acts under the name.
+      const isSilent = now > record.leaseUntil;
+      if (!isSilent && (await fleet.provider.liveness(record.holder)) !== "stopped") {
         restarts.delete(record.holder);
         continue;
       }
@@ -107,8 +120,9 @@ export function createFleetKeeper(options: {
       const planned = restarts.get(record.holder) ?? { at: 0, delayMs: firstRestartMs };
       if (performance.now() < planned.at) continue;
       restarts.set(record.holder, { at: performance.now() + planned.delayMs, delayMs: Math.min(planned.delayMs * 2, longestRestartMs) });
+      const { started } = await fleet.provider.launch({ instance: record.holder, name: record.name, image: spec.image, revision: spec.revision, port: record.port });
+      if (!started) continue;
       await audit.write({ action: "instance.restarted", actor: `instance:${instance}`, surface: instance, subject: record.name, detail: `${record.holder} had died` });
-      await fleet.provider.launch({ instance: record.holder, name: record.name, image: spec.image, revision: spec.revision, port: record.port });
     }
   }
 

@@ -58,8 +58,10 @@ export function createLive(options: {
         await changesBelow("fleet/paused"),
       ];
       const fleet = await options.fleet();
-      // Ages move by themselves and are counted by whoever shows them.
-      const shape = JSON.stringify(fleet.instances.map((instance) => ({ ...instance, heartbeatAgeMs: null })));
+      // Ages move by themselves; what counts is when a heartbeat was written.
+      const shape = JSON.stringify(
+        fleet.instances.map((instance) => ({ ...instance, heartbeatAgeMs: fleet.at - (instance.heartbeatAgeMs ?? fleet.at) })),
+      );
       const fleetChanged = shape !== lastFleet;
       lastFleet = shape;
       if (!primed) {

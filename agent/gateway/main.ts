@@ -1,5 +1,4 @@
 /** The gateway: everything deterministic about an instance, put together and kept going until it is stopped. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { createLocalProvider } from "../../tools/fleet/local/provider.ts";
@@ -7,15 +6,15 @@ import { nameNumber } from "../../tools/fleet/model.ts";
 import { readName } from "../../tools/fleet/names.ts";
 import { openFleetRepository } from "../../tools/fleet/repository.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
-import type { Config } from "../config.ts";
-import { createLog, type Log } from "../log.ts";
 import { fleetPaths } from "../paths.ts";
-import { acquireProcessLock, readLockOwner } from "../process-lock.ts";
 import { createApprovals } from "./approvals.ts";
 import { createAuditLog } from "./audit.ts";
+import type { Boot } from "./boot.ts";
 import { ensureFirstMaintainer, ensureFleet } from "./first-start.ts";
 import { createFleetServices } from "./fleet-services.ts";
-import { findIdentity, programRoot, readCheckout, readVersion } from "./identity.ts";
+import { abandonReaders } from "./http/abandoned.ts";
+import { startConsole, startControl } from "./http/server.ts";
+import { programRoot, readCheckout, readVersion } from "./identity.ts";
 import { createInbox } from "./inbox.ts";
 import { createLive } from "./live.ts";
 import { createMaintainers } from "./maintainers.ts";
@@ -27,7 +26,6 @@ import { createPresence } from "./presence.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduler } from "./scheduler.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
-import { createSupervisor } from "./supervisor.ts";
 
 export interface Gateway {
   instance: string;
@@ -45,38 +43,20 @@ export interface Gateway {
 const longestCallMs = 5_000;
 
 export interface GatewayOptions {
-  home: string;
-  config: Config;
-  configPath: string | null;
-  /** An instance that was launched; null runs this checkout. */
-  instance: string | null;
   /** The port was asked for by hand: it must be that one. */
   port: number | null;
   maintainerName: string;
-  environment: NodeJS.ProcessEnv;
-  onPhase?(name: string): void;
 }
 
 /**
  * Starts it and returns when it is ready (or is a candidate that can be judged). Throws ConfigError, with nothing left
  * running, when it cannot start.
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { home, config, environment } = options;
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+export async function startGateway(boot: Boot, options: GatewayOptions): Promise<Gateway> {
+  const { home, config, environment, identity, log, supervisor } = boot;
   const paths = fleetPaths(home);
-  const identity = await findIdentity({ home, name: config.instanceName, instance: options.instance });
   const { instance, name } = identity;
-  const log: Log = createLog({ least: config.log.level, base: { instance, name } });
-  const lock = acquireProcessLock(identity.paths.gatewayLock);
-  if (!lock) {
-    const pid = readLockOwner(identity.paths.gatewayLock)?.pid ?? "unknown";
-    throw new ConfigError(`${name} runs already (instance ${instance}, process ${pid})`, {
-      code: "already_running",
-      hint: "use it (`clawdinator fleet status`), stop it (`clawdinator down`), or set CLAWDINATOR_HOME for a fleet of its own",
-    });
-  }
-  const cleanup: (() => Promise<void> | void)[] = [() => lock.release()];
+  const cleanup: (() => Promise<void> | void)[] = [boot.releaseLock, () => supervisor.stop(longestCallMs)];
   const undo = async (): Promise<void> => {
     for (const step of cleanup.splice(0).reverse()) await step();
   };
@@ -150,7 +130,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       isPaused: pause.isPaused,
     });
     const inbox = createInbox(store);
-    const http = { close: async (): Promise<void> => {}, abandon: (_message: string): void => {} };
+    const http = { close: async (): Promise<void> => {} };
     const runs = createRuns({
       instance,
       inbox,
@@ -159,7 +139,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       isPaused: pause.isPaused,
       onEvent: (conversation, message, event) => live.publish({ type: "conversation", conversation, message, event }),
       onApproved: () => scheduler.wake(),
-      onAbandon: (message) => http.abandon(message),
+      onAbandon: abandonReaders,
     });
 
     let mindReady = (): void => {};
@@ -212,34 +192,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       onProof: (proof) => scheduler.onProof(proof),
     });
     cleanup.push(() => mindServer.close());
-    const supervisor = createSupervisor({
-      home,
-      instance,
-      configPath: options.configPath,
-      program: programRoot,
-      mindLock: identity.paths.mindLock,
-      log: join(identity.paths.logs, "mind.log"),
-      environment,
-      isConnected: () => mindServer.connected() !== null,
-      onEvent: (level, message, fields) => log(level, message, fields),
-    });
+    boot.setConnected(() => mindServer.connected() !== null);
     const scheduler = createScheduler({ store, instance, name, presence, approvals, operations, inbox, runs, live, fleet, audit, pause, log });
+    const fleetMade =
+      identity.image === "checkout"
+        ? presence.phase("fleet", () => ensureFleet({ store, paths, repository, name, author: authorOf(name) }))
+        : Promise.resolve();
+    fleetMade.catch(() => {});
     const loginToken = await ensureFirst();
     const api = { home, config, identity, version, program, store, audit, maintainers, pause, approvals, operations, inbox, runs, live, fleet, presence, plan, policy, scheduler };
 
     presence.setCheck({ name: "mind", ok: false, detail: "starting" });
-    supervisor.start();
-    cleanup.push(async () => {
-      await supervisor.stop(longestCallMs);
-    });
-    const { startControl, startConsole } = await import("./http/server.ts");
     const control = await startControl({ ...api, socket: identity.paths.controlSocket, stop: (reason) => void stop(reason) });
     cleanup.push(() => control.close());
 
     if (checkout) Object.assign(program, await checkout);
-    if (identity.image === "checkout") {
-      await presence.phase("fleet", () => ensureFleet({ store, paths, repository, name, author: authorOf(name) }));
-    }
+    await fleetMade;
 
     async function openHttp(): Promise<{ port: number }> {
       await http.close();
@@ -247,10 +215,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const server = await startConsole({ ...api, port: wanted, mustHavePort: identity.image === "checkout" });
       http.close = async () => {
         http.close = async () => {};
-        http.abandon = () => {};
         await server.close();
       };
-      http.abandon = server.abandon;
       return { port: server.port };
     }
     cleanup.push(() => http.close());

@@ -22,6 +22,19 @@ export interface Actor {
   maintainer: Maintainer;
   surface: "console" | "cli" | "discord";
   asLocal: boolean;
+  /** Whose token was used: another maintainer's with `--as`. */
+  by: Maintainer;
+}
+
+/** The surface as records show it, with who stands behind `--as`. */
+export function surfaceOf(actor: Actor): string {
+  return actor.asLocal ? `${actor.surface} --as, by maintainer ${actor.by.id}` : actor.surface;
+}
+
+/** The person as an author or proposer. */
+export function authorOf({ maintainer, by }: Actor): { kind: "maintainer"; id: string; name: string; by?: string } {
+  const { id, name } = maintainer;
+  return { kind: "maintainer", id, name, ...(by.id === id ? {} : { by: by.id }) };
 }
 
 /** A browser stays logged in this long after its last login. */

@@ -6,7 +6,7 @@
 import { describeError, ToolError } from "../../tools/errors.ts";
 import { type Json, sha256 } from "../../tools/json.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
-import { readAll, type Store, update } from "../../tools/store.ts";
+import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, Step, StepContext } from "../../tools/tool.ts";
 import type { ApprovalState, OperationState, OperationView, StepState } from "../protocol.ts";
 import type { ApprovalRecord } from "./approvals.ts";
@@ -40,6 +40,8 @@ export interface OperationRecord {
   endedAt: number | null;
   steps: StepRecord[];
   cancelRequested: string | null;
+  /** How often a person had it try again after it had failed. */
+  resumed?: number;
   error: { message: string; hint: string; log: string[] } | null;
 }
 
@@ -104,8 +106,14 @@ export function createOperations(options: {
   const writeStep = (id: string, name: string, apply: (step: StepRecord) => StepRecord): Promise<OperationRecord> =>
     write(id, (record) => ({ ...record, steps: record.steps.map((step) => (step.name === name ? apply(step) : step)) }));
 
-  const auditStep = (record: OperationRecord, step: string, what: string, detail: string): Promise<unknown> =>
-    audit.write({ action: `operation.step.${what}`, actor: `instance:${self}`, surface: self, subject: record.id, detail: detail ? `${step}: ${detail}` : step });
+  const actor = { actor: `instance:${self}`, surface: self };
+
+  /** Told before the journal says it: a kill in between repeats the step, and its event is still told once. */
+  const auditStep = (record: OperationRecord, step: string, what: string, detail: string): Promise<unknown> => {
+    const entry = { action: `operation.step.${what}`, ...actor, subject: record.id, detail: detail ? `${step}: ${detail}` : step };
+    const isFinal = what === "succeeded" || what === "failed" || what === "compensated";
+    return audit.write(entry, isFinal ? { once: `${record.id}/${step}/${what}` } : {});
+  };
 
   const acquire = async (id: string, holdsName: boolean): Promise<OperationRecord | null> => {
     const now = await store.now();
@@ -175,16 +183,16 @@ export function createOperations(options: {
         }
         failpoint(`${step.name}.effect`);
         const endedAt = await store.now();
-        record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "succeeded", endedAt, result: outcome.result }));
         await auditStep(record, step.name, "succeeded", summarize(outcome.result));
+        record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "succeeded", endedAt, result: outcome.result }));
         failpoint(`${step.name}.after`);
       } catch (error) {
         if (error instanceof OwnershipLost || stopping) throw error;
         const endedAt = await store.now();
         const { message } = describeError(error);
-        record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "failed", endedAt, error: message }));
         await auditStep(record, step.name, "failed", message);
-        return fail(record, error);
+        const failed = (one: StepRecord): StepRecord => (one.name === step.name ? { ...one, state: "failed", endedAt, error: message } : one);
+        return fail(record, error, failed);
       }
     }
     return finish(record.id, "succeeded", null);
@@ -200,11 +208,11 @@ export function createOperations(options: {
     await auditStep(record, step, "handed_over", "the next step stops this instance, so another one takes over");
   }
 
-  /** Turns a failure into compensation where that is still possible. */
-  async function fail(record: OperationRecord, error: unknown): Promise<OperationRecord> {
+  /** Turns a failure into compensation, in the same write as the failed step, so that no restart tries that step again. */
+  async function fail(record: OperationRecord, error: unknown, change = (step: StepRecord): StepRecord => step): Promise<OperationRecord> {
     const { message, hint } = describeError(error);
     const log = logOf(error);
-    return write(record.id, (current) => ({ ...current, state: "compensating", error: { message, hint, log } }));
+    return write(record.id, (current) => ({ ...current, state: "compensating", error: { message, hint, log }, steps: current.steps.map(change) }));
   }
 
   async function runBackward(first: OperationRecord, steps: Step[], signal: AbortSignal): Promise<void> {
@@ -233,8 +241,8 @@ export function createOperations(options: {
         return;
       }
       failpoint(`${step.name}.compensate.effect`);
-      record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "compensated" }));
       await auditStep(record, step.name, "compensated", "");
+      record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "compensated" }));
     }
     const state = record.cancelRequested ? "cancelled" : compensated && lastPivot < 0 ? "compensated" : "failed";
     await finish(record.id, state, null);
@@ -257,15 +265,16 @@ export function createOperations(options: {
   async function finish(id: string, state: OperationState, error: unknown): Promise<OperationRecord> {
     const endedAt = await store.now();
     const described = error ? { ...describeError(error), log: logOf(error) } : null;
-    const record = await write(id, (current) => ({
+    const before = await read(id);
+    const detail = described?.message ?? before?.error?.message ?? before?.plan.summary ?? "";
+    const once = `${id}/${state}/${before?.resumed ?? 0}`;
+    await audit.write({ action: `operation.${state}`, ...actor, subject: id, detail }, { once });
+    return write(id, (current) => ({
       ...current,
       state,
       endedAt,
-      owner: current.owner,
       error: described ? { message: described.message, hint: described.hint, log: described.log } : current.error,
     }));
-    await audit.write({ action: `operation.${state}`, actor: `instance:${self}`, surface: self, subject: id, detail: record.error?.message ?? record.plan.summary });
-    return record;
   }
 
   /** Runs it in the background, renewing the lease; ends by itself when another gateway took it. */
@@ -324,6 +333,8 @@ export function createOperations(options: {
         if (running.has(id) || ended.get(id) === version) continue;
         const record = await read(id).catch((error: unknown) => {
           options.log("error", "an operation's record cannot be read", { operation: id, error: describeError(error).message });
+          // Said once, until somebody mends it.
+          ended.set(id, version);
           return null;
         });
         if (!record) continue;
@@ -366,7 +377,7 @@ export function createOperations(options: {
       const { value, changed } = await update<Json>(store, `operations/${id}`, (current) => {
         const record = parseRecord(current, id);
         const unfinished = record.state === "failed" && record.steps.some((step) => step.state === "compensating");
-        return unfinished ? ({ ...record, state: "compensating", endedAt: null, owner: null } as unknown as Json) : undefined;
+        return unfinished ? ({ ...record, state: "compensating", endedAt: null, owner: null, resumed: (record.resumed ?? 0) + 1 } as unknown as Json) : undefined;
       });
       const record = parseRecord(value, id);
       if (!changed && !isLive(record.state)) {
@@ -387,16 +398,9 @@ export function createOperations(options: {
     },
 
     async list() {
-      const entries = await readAll(store, "operations/");
-      return entries
-        .flatMap((entry) => {
-          try {
-            return [view(parseRecord(entry.value, entry.key.slice("operations/".length)))];
-          } catch {
-            return [];
-          }
-        })
-        .sort((a, b) => b.startedAt - a.startedAt);
+      const keys = await store.list("operations/");
+      const records = await Promise.all(keys.map(({ key }) => read(key.slice("operations/".length)).catch(() => null)));
+      return records.flatMap((record) => (record ? [view(record)] : [])).sort((a, b) => b.startedAt - a.startedAt);
     },
 
     async stop() {
@@ -422,8 +426,9 @@ function isLive(state: OperationState): boolean {
 function parseRecord(value: Json, id: string): OperationRecord {
   const record = value as unknown as OperationRecord | null;
   if (!record) throw unknownOperation(id);
-  if (record.formatVersion !== 1 || !Array.isArray(record.steps) || typeof record.plan !== "object") {
-    throw new ToolError(`the journal of ${id} has format ${JSON.stringify(record.formatVersion)}, which this version does not know`, {
+  if (record.formatVersion !== 1 || !Array.isArray(record.steps) || typeof record.plan?.facts !== "object") {
+    const why = record.formatVersion === 1 ? "is damaged" : `has format ${JSON.stringify(record.formatVersion) ?? "none"}, which this version does not know`;
+    throw new ToolError(`the journal of ${id} ${why}`, {
       code: "journal_unreadable",
       hint: "start the version that wrote it, or restore the store from a backup; other operations are not affected",
     });

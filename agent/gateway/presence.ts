@@ -96,6 +96,8 @@ export function createPresence(options: {
       return;
     }
     await presence.phase("name", () => options.onTake(next));
+    // The port follows the name, so it is on record before the name can move again.
+    await renew();
     state = isSettled ? "ready" : "booting";
     changed();
     await beat();

@@ -3,8 +3,11 @@ import { canonicalJson, type Json } from "../../tools/json.ts";
 import { describeError, isKnownError } from "../../tools/errors.ts";
 import { parseCommand } from "../commands.ts";
 import type { ProposeAnswer, RunEvent, Work } from "../protocol.ts";
-import type { Approvals } from "./approvals.ts";
+import { type Approvals, approvalId } from "./approvals.ts";
 import type { Answer, Inbox, Message } from "./inbox.ts";
+
+type Proposal = Extract<RunEvent, { type: "proposal" }>;
+type ProposeRequest = { run: string; call: string; operation: string; input?: unknown };
 
 interface Run {
   id: string;
@@ -13,10 +16,12 @@ interface Run {
   resumed: boolean;
   /** Everything since the last restart, for whoever begins to watch late. */
   events: RunEvent[];
-  proposals: Extract<RunEvent, { type: "proposal" }>[];
+  proposals: Proposal[];
   error: Extract<RunEvent, { type: "error" }> | null;
   listeners: Set<(event: RunEvent) => void>;
   ended: boolean;
+  /** Proposals are taken one after the other, so that their number can be limited. */
+  proposing: Promise<unknown>;
 }
 
 export interface Runs {
@@ -24,7 +29,7 @@ export interface Runs {
   begin(message: Message, options: { epoch: number; resumed: boolean }): void;
   /** The mind's part of the conversation; returns false when the run is not (or no longer) known here. */
   onEvents(run: string, events: RunEvent[]): Promise<boolean>;
-  propose(request: { run: string; call: string; operation: string; input: unknown }): Promise<ProposeAnswer | null>;
+  propose(request: ProposeRequest): Promise<ProposeAnswer | null>;
   /** Sends work to the mind as soon as one is connected; a new connection gets every open run again. */
   connect(send: (work: Work) => void): () => void;
   isConnected(): boolean;
@@ -51,17 +56,11 @@ export function createRuns(options: {
   const runs = new Map<string, Run>();
   let sendToMind: ((work: Work) => void) | null = null;
 
-  const workOf = (run: Run, resumed: boolean): Work => ({
-    type: "run",
-    run: run.id,
-    message: run.message.id,
-    conversation: run.message.conversation,
-    channel: run.message.channel,
-    epoch: run.epoch,
-    author: run.message.author,
-    text: run.message.text,
-    resumed,
-  });
+  const workOf = (run: Run, resumed: boolean): Work => {
+    const { id, kind, conversation, channel, author, text } = run.message;
+    const common = { run: run.id, message: id, conversation, epoch: run.epoch, text };
+    return kind === "notice" ? { type: "notice", ...common } : { type: "run", ...common, channel, author, resumed };
+  };
 
   const publish = (run: Run, event: RunEvent): void => {
     if (event.type === "restart") run.events = [];
@@ -80,17 +79,57 @@ export function createRuns(options: {
       return;
     }
     const answer: Answer = { proposals: run.proposals, error: run.error, done };
-    const own = await options.inbox.answer(run.message, { instance: options.instance, epoch: run.epoch }, answer);
+    const own = await options.inbox.answer(run.message, { instance: options.instance, epoch: run.epoch }, answer).catch((error: unknown) => {
+      // Not recorded (a full disk): the mind says it again.
+      run.ended = false;
+      throw error;
+    });
     runs.delete(run.id);
     if (own) publish(run, done);
     else options.onAbandon(run.message.id);
+  };
+
+  const propose = async (run: Run, { call, operation, input }: ProposeRequest): Promise<ProposeAnswer> => {
+    const refused = (code: string, message: string, hint: string): ProposeAnswer => ({ status: "refused", code, message, hint });
+    const { message } = run;
+    const key = `${message.channel}/${message.id}/${call}`;
+    // Counted in the store, so that a restart in between does not begin at nothing.
+    const made = (await options.approvals.list()).filter(({ plan }) => plan.proposer.message === message.id);
+    const others = made.filter((one) => one.id !== approvalId(key));
+    if (others.length === made.length && made.length >= options.proposalsPerRun) {
+      return refused("too_many_proposals", `one answer may propose ${options.proposalsPerRun} operations`, "ask again for the rest");
+    }
+    if (await options.isPaused()) {
+      return refused("paused", "the fleet is paused, so nothing is proposed", "a maintainer resumes it with `clawdinator resume`");
+    }
+    // A typed command asks for one operation: whatever else comes of it is not what the person typed.
+    const isTyped = isTypedCommand(message, operation, input) && others.every((one) => one.plan.proposer.influencedByPublicText);
+    try {
+      const approval = await options.approvals.propose({
+        operation,
+        input: (input ?? {}) as Json,
+        key,
+        proposer: { ...message.author, message: message.id, conversation: message.conversation, influencedByPublicText: !isTyped },
+      });
+      // The same call finds the first proposal, whatever it asks for now: what counts is what that one says.
+      const { id, digest, summary, expiresAt, quorum, plan } = approval;
+      const state = approval.state === "pending" ? "pending" : "approved";
+      const proposal: Proposal = { type: "proposal", approval: id, operation: approval.operation, digest, summary, state };
+      if (!run.proposals.some((one) => one.approval === id)) run.proposals.push(proposal);
+      if (state === "approved") options.onApproved();
+      return { status: "proposed", approval: id, operation: approval.operation, digest, summary, state, expiresAt, quorum, warnings: plan.warnings };
+    } catch (error) {
+      if (!isKnownError(error)) throw error;
+      const { code, message: text, hint } = describeError(error);
+      return refused(code, text, hint);
+    }
   };
 
   return {
     begin(message, { epoch, resumed }) {
       const id = `${message.id}.${epoch}`;
       if (runs.has(id)) return;
-      const run: Run = { id, message, epoch, resumed, events: [], proposals: [], error: null, listeners: new Set(), ended: false };
+      const run: Run = { id, message, epoch, resumed, events: [], proposals: [], error: null, listeners: new Set(), ended: false, proposing: Promise.resolve() };
       runs.set(id, run);
       sendToMind?.(workOf(run, resumed));
     },
@@ -98,9 +137,10 @@ export function createRuns(options: {
     async onEvents(id, events) {
       const run = runs.get(id);
       if (!run) return false;
-      for (const event of events) {
-        // What the mind says was proposed counts only when it was proposed here.
-        if (event.type === "proposal" && !run.proposals.some((one) => one.approval === event.approval)) continue;
+      for (const said of events) {
+        // What the mind says of a proposal is a claim: shown is what was proposed here, or nothing.
+        const event = said.type === "proposal" ? run.proposals.find((one) => one.approval === said.approval) : said;
+        if (!event) continue;
         if (event.type === "error") run.error = event;
         if (event.type === "done") await end(run, event);
         else publish(run, event);
@@ -108,52 +148,12 @@ export function createRuns(options: {
       return true;
     },
 
-    async propose({ run: id, call, operation, input }) {
-      const run = runs.get(id);
-      if (!run || run.ended) return null;
-      const known = run.proposals.length;
-      const refused = (code: string, message: string, hint: string): ProposeAnswer => ({ status: "refused", code, message, hint });
-      if (known >= options.proposalsPerRun) {
-        return refused("too_many_proposals", `one answer may propose ${options.proposalsPerRun} operations`, "ask again for the rest");
-      }
-      if (await options.isPaused()) {
-        return refused("paused", "the fleet is paused, so nothing is proposed", "a maintainer resumes it with `clawdinator resume`");
-      }
-      const { message } = run;
-      try {
-        const approval = await options.approvals.propose({
-          operation,
-          input: (input ?? {}) as Json,
-          key: `${message.channel}/${message.id}/${call}`,
-          proposer: {
-            kind: message.author.kind,
-            id: message.author.id,
-            name: message.author.name,
-            message: message.id,
-            conversation: message.conversation,
-            influencedByPublicText: !isTypedCommand(message.text, operation, input),
-          },
-        });
-        const state = approval.state === "pending" ? "pending" : "approved";
-        const proposal = { type: "proposal" as const, approval: approval.id, operation, digest: approval.digest, summary: approval.summary, state: state as "pending" | "approved" };
-        if (!run.proposals.some((one) => one.approval === approval.id)) run.proposals.push(proposal);
-        if (state === "approved") options.onApproved();
-        return {
-          status: "proposed",
-          approval: approval.id,
-          operation,
-          digest: approval.digest,
-          summary: approval.summary,
-          state,
-          expiresAt: approval.expiresAt,
-          quorum: approval.quorum,
-          warnings: approval.plan.warnings,
-        };
-      } catch (error) {
-        if (!isKnownError(error)) throw error;
-        const { code, message: text, hint } = describeError(error);
-        return refused(code, text, hint);
-      }
+    async propose(request) {
+      const run = runs.get(request.run);
+      if (!run) return null;
+      const answer = run.proposing.then(() => (run.ended ? null : propose(run, request)));
+      run.proposing = answer.catch(() => {});
+      return answer;
     },
 
     connect(send) {
@@ -195,8 +195,9 @@ export function createRuns(options: {
 }
 
 /** Whether the maintainer's own words are exactly this command, by the same grammar for everyone. */
-function isTypedCommand(text: string, operation: string, input: unknown): boolean {
-  const command = parseCommand(text);
+function isTypedCommand(message: Message, operation: string, input: unknown): boolean {
+  if (message.kind !== "chat" || message.author.kind !== "maintainer") return false;
+  const command = parseCommand(message.text);
   if (command.kind !== "call" || command.tool !== operation) return false;
   return canonicalJson((command.input ?? {}) as Json) === canonicalJson((input ?? {}) as Json);
 }

@@ -74,22 +74,18 @@ export function createScheduler(options: {
   async function takeMessages(epoch: number): Promise<void> {
     const holder = { instance, epoch };
     for (const message of await inbox.pending(name)) {
-      if (message.kind === "notice" && !runs.isConnected()) continue;
       const claim = await inbox.claim(message, holder);
       if (claim === "taken" || claim === "answered") continue;
-      if (message.kind === "chat") {
-        runs.begin(message, { epoch, resumed: claim === "resumed" });
-        continue;
-      }
-      runs.send({ type: "notice", message: message.id, conversation: message.conversation, epoch, text: message.text });
-      const usage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
-      await inbox.answer(message, holder, { proposals: [], error: null, done: { type: "done", reason: "answered", text: "", usage } });
+      runs.begin(message, { epoch, resumed: claim === "resumed" });
     }
   }
 
   async function runApproved(): Promise<void> {
     for (const id of await approvals.approved()) {
-      await approvals.execute(id, (record) => operations.start(record));
+      // One that cannot be started now must not hold up the others.
+      await approvals.execute(id, (record) => operations.start(record)).catch((error: unknown) => {
+        log("error", "an approved plan cannot be started yet", { approval: id, error: describeError(error).message });
+      });
     }
   }
 

@@ -5,8 +5,8 @@
 import type { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { ProviderError } from "../../tools/errors.ts";
+import type { Log } from "../log.ts";
 import { type Hello, type HelloAnswer, helloAnswerSchema, type Work, workSchema } from "../protocol.ts";
-import type { Log } from "./log.ts";
 
 export interface LinkOptions {
   socketPath: string;
@@ -40,7 +40,7 @@ export interface Link {
 // An `import` of node:http reads all its exports, and one of them loads a whole WebSocket client: 40 ms of every start.
 const http = process.getBuiltinModule("node:http");
 
-const firstBackoffMs = 50;
+const firstBackoffMs = 10;
 const longestBackoffMs = 2_000;
 /** A gateway answers from memory or its store; longer means that it hangs. */
 const requestTimeoutMs = 30_000;

@@ -191,8 +191,9 @@ async function runCall(call: ToolCall, tools: LoopTool[], signal: AbortSignal): 
   if (call.problem !== undefined) return { ok: false, text: `${call.name}: ${call.problem}` };
   const tool = tools.find(({ name }) => name === call.name);
   if (!tool) {
-    const known = tools.map(({ name }) => name).join(", ");
-    return { ok: false, text: `there is no tool ${call.name}, or not here. Tools: ${known}` };
+    const message = `${call.name} is not available on this instance`;
+    const hint = `tools: ${tools.map(({ name }) => name).join(", ")}`;
+    return { ok: false, text: `${message}; ${hint}`, data: { error: { code: "unknown_tool", message, hint } } };
   }
   try {
     return await tool.run(call, signal);

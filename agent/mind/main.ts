@@ -3,9 +3,9 @@ import { parseArgs } from "node:util";
 import { openMemory, seedMemory } from "../../memory/index.ts";
 import { describeError } from "../../tools/errors.ts";
 import { loadConfig } from "../config.ts";
+import { createLog, type Log } from "../log.ts";
 import { fleetPaths, instancePaths } from "../paths.ts";
 import { acquireProcessLock } from "../process-lock.ts";
-import { type Log, makeLog } from "./log.ts";
 import { makeMind } from "./mind.ts";
 import { selectModel } from "./models/select.ts";
 import { workspaceDirectory } from "./prompt.ts";
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
     return await start(write);
   } catch (error) {
     const { code, message, hint } = describeError(error);
-    makeLog({ least: "error", write, base: { process: "mind" } })("error", "mind.failed", { code, message, hint });
+    createLog({ least: "error", write, base: { process: "mind" } })("error", "mind.failed", { code, message, hint });
     return exitUsage;
   }
 }
@@ -47,7 +47,7 @@ async function start(write: (line: string) => void): Promise<number> {
   const fleet = fleetPaths(home);
   const paths = instancePaths(home, instance);
   const config = loadConfig({ path: values.config ?? fleet.config, required: values.config !== undefined });
-  const log = makeLog({ least: config.log.level, write, base: { process: "mind", instance } });
+  const log = createLog({ least: config.log.level, write, base: { process: "mind", instance } });
   const lock = acquireProcessLock(paths.mindLock);
   if (lock === null) {
     log("error", "mind.locked", { lock: paths.mindLock, hint: "another mind of this instance runs; stop it first" });

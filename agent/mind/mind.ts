@@ -2,14 +2,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describeError } from "../../tools/errors.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import type { Log } from "../log.ts";
 import { type HelloAnswer, type ProposeAnswer, proposeAnswerSchema, protocolVersion, type Work } from "../protocol.ts";
 import { makeConversationPool } from "./conversation-pool.ts";
 import { failureOf, makeLink } from "./link.ts";
-import type { Log } from "./log.ts";
 import type { Interruption } from "./loop.ts";
 import { makeOutbox } from "./outbox.ts";
 import { proveMind } from "./proof.ts";
-import { performRun, type RunServices, type RunWork, storeNotice } from "./run.ts";
+import { noUsage, performRun, type RunServices, type RunWork, storeNotice } from "./run.ts";
 
 export interface MindOptions extends Omit<RunServices, "hello" | "fleet" | "propose" | "openConversation"> {
   socketPath: string;
@@ -123,13 +123,25 @@ export function makeMind(options: MindOptions): Mind {
     } else if (work.type === "drain") drain(work.deadlineMs);
     else if (work.type === "notice") {
       // One after the other, so that one that is delivered twice is seen to be there already.
-      notices = notices.then(() => inBackground("notice", () => storeNotice(work, services)));
+      notices = notices.then(() => inBackground("notice", () => takeNotice(work)));
     } else if (work.type === "prove") {
       void inBackground("proof", async () => {
         await prepared;
         const checks = await proveMind(options);
         await link.call("POST", "/proof", { prove: work.prove, checks });
       });
+    }
+  }
+
+  async function takeNotice(work: Extract<Work, { type: "notice" }>): Promise<void> {
+    try {
+      await storeNotice(work, services);
+      outbox.push(work.run, { type: "done", reason: "answered", text: work.text, usage: noUsage });
+    } catch (error) {
+      const failure = describeError(error);
+      log("error", "notice.failed", { run: work.run, code: failure.code, reason: failure.message });
+      outbox.push(work.run, { type: "error", ...failure });
+      outbox.push(work.run, { type: "done", reason: "failed", text: "", usage: noUsage });
     }
   }
 
@@ -143,8 +155,7 @@ export function makeMind(options: MindOptions): Mind {
 
   function takeRun(work: RunWork): void {
     if (draining) {
-      const usage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
-      outbox.push(work.run, { type: "done", reason: "parked", text: "", usage });
+      outbox.push(work.run, { type: "done", reason: "parked", text: "", usage: noUsage });
       return;
     }
     const running = active.get(work.run);

@@ -27,7 +27,7 @@ export interface RunServices {
   propose(run: string, call: string, operation: string, input: unknown): Promise<ProposeAnswer>;
 }
 
-const noUsage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
+export const noUsage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
 
 /** Never throws. Emits `done` last, except when the run was dropped: then its gateway will ask again. */
 export async function performRun(

@@ -135,7 +135,7 @@ export class ConsoleFake {
     for (const event of events) {
       this.broadcast({ type: "conversation", conversation: run.conversation, message, event });
       if (event.type === "proposal") {
-        const data = { status: "proposed", approval: event.approval };
+        const data = { proposal: { approval: event.approval } };
         this.#record(run.conversation, message, {
           role: "tool",
           call: `c-${event.approval}`,

@@ -1,8 +1,8 @@
 /** A real fleet for a test: a clone of this program as a git repository, a state directory, and its processes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
 import type { Store } from "../../tools/store.ts";
 import { openSqliteStore } from "../../agent/gateway/store/sqlite.ts";
@@ -32,6 +32,8 @@ export interface TestFleet {
   token(): string;
   /** Starts (again) and waits until it is ready. */
   start(options?: { environment?: Record<string, string> }): Promise<void>;
+  /** The foreground gateway's; undefined when it never started. */
+  pid(): number | undefined;
   /** SIGKILL to the first instance's gateway only; its mind lives on. */
   kill(): Promise<void>;
   /** Resolves when the foreground gateway has ended, by itself or by `kill`. */
@@ -72,12 +74,18 @@ export function cloneProgram(directory: string): string {
   git(program, "add", "--all");
   git(program, "commit", "--quiet", "--message=Program");
   symlinkSync(join(checkout, "node_modules"), join(program, "node_modules"));
+  // The program ignores a directory of that name, not a link.
+  appendFileSync(join(program, ".git", "info", "exclude"), "node_modules\n");
   return program;
 }
 
+/** Registers what is to be done when the fleet is needed no more; done in reverse order. */
+type AtEnd = (work: () => void | Promise<void>, timeoutMs?: number) => void;
+
 /** Makes it, without starting it. Everything is stopped and removed when the test ends. */
-export function makeFleet(options: { config?: Record<string, unknown> } = {}): TestFleet {
-  const directory = temporaryDirectory();
+export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: AtEnd } = {}): TestFleet {
+  const { atEnd = onTestFinished } = options;
+  const directory = temporaryDirectory(atEnd);
   const home = join(directory, "state");
   mkdirSync(home, { mode: 0o700 });
   const program = cloneProgram(directory);
@@ -136,6 +144,8 @@ export function makeFleet(options: { config?: Record<string, unknown> } = {}): T
       );
       ready = JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
     },
+
+    pid: () => child?.pid,
 
     async kill() {
       child?.kill("SIGKILL");
@@ -226,8 +236,21 @@ export function makeFleet(options: { config?: Record<string, unknown> } = {}): T
 
     output: () => output,
   };
-  onTestFinished(() => fleet.stop(), 60_000);
+  atEnd(() => fleet.stop(), 60_000);
   return fleet;
+}
+
+/** One started fleet for every test of a file, which calls this at its top. */
+export function shareFleet(options: { config?: Record<string, unknown> } = {}): () => TestFleet {
+  let fleet: TestFleet | null = null;
+  const endings: (() => void | Promise<void>)[] = [];
+  beforeAll(async () => {
+    fleet = await startFleet({ ...options, atEnd: (work) => endings.push(work) });
+  });
+  afterAll(async () => {
+    for (const work of endings.reverse()) await work();
+  });
+  return () => need(fleet);
 }
 
 /** Makes a fleet and starts its first instance. */

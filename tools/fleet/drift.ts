@@ -1,5 +1,6 @@
 /** The difference between what is wanted and what is there. Pure, apart from what it is given to read with. */
 import { canonicalJson, type Json } from "../json.ts";
+import { parsePolicy, policyDigest } from "../policy.ts";
 import { compareNames, type DesiredState, type DriftItem, type FleetStatus } from "./model.ts";
 import type { FleetRepository } from "./services.ts";
 
@@ -70,22 +71,20 @@ export async function findRepositoryDrift(options: {
     });
   }
   const policyText = await repository.policyTextAt(commit).catch(() => null);
-  if (policyText !== null && !sameJson(policyText, options.policyText)) {
-    items.push({
-      kind: "unapproved_commit",
-      name: null,
-      commit,
-      detail: `commit ${short(commit)} changes policy.json, and no approved operation did`,
-    });
+  const problem = policyText === null ? null : policyProblem(policyText, options.policyText);
+  if (problem !== null) {
+    const detail = `commit ${short(commit)} changes policy.json, and no approved operation did${problem}`;
+    items.push({ kind: "unapproved_commit", name: null, commit, detail });
   }
   return items;
 }
 
-function sameJson(a: string, b: string): boolean {
+/** Null when both mean the same policy; else what is wrong with the found one, empty when it is a valid other one. */
+function policyProblem(found: string, inForce: string): string | null {
   try {
-    return canonicalJson(JSON.parse(a) as Json) === canonicalJson(JSON.parse(b) as Json);
-  } catch {
-    return a === b;
+    return policyDigest(parsePolicy(found, "policy.json")) === policyDigest(parsePolicy(inForce, "the policy in force")) ? null : "";
+  } catch (error) {
+    return `; ${(error as Error).message}`;
   }
 }
 

@@ -48,8 +48,8 @@ export interface FleetProvider {
   ): Promise<{ image: Image; reused: boolean }>;
   listImages(): Promise<Image[]>;
   removeImage(id: string): Promise<void>;
-  /** Idempotent by instance id: starts it, or returns when it runs already. */
-  launch(spec: LaunchSpec): Promise<void>;
+  /** Idempotent by instance id: starts its gateway, or returns `started: false` when that runs already. */
+  launch(spec: LaunchSpec): Promise<{ started: boolean }>;
   liveness(instance: string): Promise<InstanceLiveness>;
   /** Stops every process of the instance and confirms it; the state directory goes with `remove`. Idempotent. */
   stop(instance: string, options: { graceMs: number; signal: AbortSignal }): Promise<void>;

@@ -1,7 +1,7 @@
 /** The one author check: every route but the public ones passes through here. */
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie } from "hono/cookie";
-import type { Actor, Maintainers } from "../maintainers.ts";
+import type { Actor, Maintainer, Maintainers } from "../maintainers.ts";
 import type { Api, Environment } from "./context.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -15,7 +15,8 @@ const loopbackHosts = new Set(["localhost", "127.0.0.1", "[::1]"]);
  * of another origin caused.
  */
 export function checkHostAndOrigin(allowedHosts: readonly string[]): MiddlewareHandler {
-  const isAllowed = (hostname: string): boolean => loopbackHosts.has(hostname) || allowedHosts.includes(hostname);
+  const allowed = new Set([...loopbackHosts, ...allowedHosts.map((host) => host.toLowerCase())]);
+  const isAllowed = (hostname: string): boolean => allowed.has(hostname);
   return async (context, next) => {
     const host = context.req.header("host") ?? "";
     if (!isAllowed(hostnameOf(host))) {
@@ -54,16 +55,17 @@ async function identify(context: Context, { maintainers, surface }: Api): Promis
     const maintainer = await maintainers.authenticate(bearer);
     if (!maintainer) return null;
     const as = context.req.header("x-clawdinator-as");
-    if (as !== undefined) return identifyAs(as, maintainers, surface);
-    return { maintainer, surface: "cli", asLocal: false };
+    if (as !== undefined) return identifyAs({ id: as, by: maintainer, maintainers, surface });
+    return { maintainer, surface: "cli", asLocal: false, by: maintainer };
   }
   const session = surface === "tcp" ? getCookie(context, sessionCookie) : undefined;
   const maintainer = session ? await maintainers.readSession(session) : null;
-  return maintainer ? { maintainer, surface: "console", asLocal: false } : null;
+  return maintainer ? { maintainer, surface: "console", asLocal: false, by: maintainer } : null;
 }
 
 /** `--as`: someone with access to this machine's control socket speaks for another maintainer. */
-async function identifyAs(id: string, maintainers: Maintainers, surface: Api["surface"]): Promise<Actor> {
+async function identifyAs(options: { id: string; by: Maintainer; maintainers: Maintainers; surface: Api["surface"] }): Promise<Actor> {
+  const { id, by, maintainers, surface } = options;
   if (surface !== "control") {
     throw new HttpProblem(403, "as_is_local", "--as works on this machine only", "use that maintainer's own token");
   }
@@ -71,5 +73,5 @@ async function identifyAs(id: string, maintainers: Maintainers, surface: Api["su
   if (!maintainer) {
     throw new HttpProblem(404, "unknown_maintainer", `there is no maintainer ${id}`, "`clawdinator maintainers list` shows them");
   }
-  return { maintainer, surface: "cli", asLocal: true };
+  return { maintainer, surface: "cli", asLocal: true, by };
 }

@@ -7,8 +7,10 @@ import { readName } from "../../../tools/fleet/names.ts";
 import { waitForStore } from "../../../tools/fleet/wait.ts";
 import { chatRequestSchema, type RunEvent } from "../../protocol.ts";
 import type { Answer, Message } from "../inbox.ts";
+import { authorOf } from "../maintainers.ts";
+import { onAbandoned } from "./abandoned.ts";
 import type { Api, Environment } from "./context.ts";
-import { HttpProblem } from "./problem.ts";
+import { HttpProblem, readJson } from "./problem.ts";
 
 /** Messages from console and command line are one channel: whoever knows an id may follow it on either. */
 const channel = "console";
@@ -20,8 +22,7 @@ const followMs = 24 * 3600 * 1000;
 const keepAliveMs = 15_000;
 
 export async function postChat(context: Context<Environment>, api: Api): Promise<Response> {
-  const request = chatRequestSchema.parse(await context.req.json());
-  const { maintainer } = context.get("actor");
+  const request = chatRequestSchema.parse(await readJson(context));
   const to = await addressee(api, request.to);
   const message: Message = {
     formatVersion: 1,
@@ -30,7 +31,7 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
     to,
     channel,
     conversation: request.conversation,
-    author: { kind: "maintainer", id: maintainer.id, name: maintainer.name },
+    author: authorOf(context.get("actor")),
     text: request.text,
     createdAt: await api.store.now(),
   };
@@ -99,26 +100,19 @@ function relay(options: { api: Api; message: Message; stream: SSEStreamingApi; s
   const { api, message, stream, signal } = options;
   return new Promise((resolve) => {
     let tail: Promise<void> = Promise.resolve();
+    const forget = onAbandoned(message.id, () => end("lost"));
     const end = (how: "done" | "lost"): void => {
       stop?.();
-      abandoned.delete(message.id);
+      forget();
       void tail.then(() => resolve(how));
     };
     const stop = api.runs.watch(message.id, (event) => {
       tail = tail.then(() => send(stream, event));
       if (event.type === "done") end("done");
     });
-    abandoned.set(message.id, () => end("lost"));
     signal.addEventListener("abort", () => end("lost"), { once: true });
     if (!stop) end("lost");
   });
-}
-
-/** Readers to be told when a run is abandoned here, by message id. */
-const abandoned = new Map<string, () => void>();
-
-export function abandonReaders(message: string): void {
-  abandoned.get(message)?.();
 }
 
 function eventsOf(answer: Answer, shown: boolean): RunEvent[] {

@@ -17,6 +17,16 @@ export class HttpProblem extends Error {
   }
 }
 
+/** The body as JSON; a body that is none is the caller's fault. */
+export async function readJson(context: Context): Promise<unknown> {
+  try {
+    return await context.req.json();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new HttpProblem(400, "invalid_json", `the body is not JSON: ${error.message}`, "send one JSON object");
+  }
+}
+
 /** Any throw as an answer. Unknown faults say no more than that there is one: their text may hold anything. */
 export function answerProblem(error: Error, context: Context, onFault: (error: Error) => void): Response {
   if (error instanceof HttpProblem) {

@@ -8,16 +8,19 @@ import type { Json } from "../../../tools/json.ts";
 import { listConversations, readConversation } from "../../conversations.ts";
 import { fleetPaths } from "../../paths.ts";
 import { conversationIdSchema, decisionSchema } from "../../protocol.ts";
+import { authorOf, surfaceOf } from "../maintainers.ts";
 import { requireMaintainer, sessionCookie } from "./auth.ts";
 import { postChat } from "./chat.ts";
 import type { Api, Environment } from "./context.ts";
 import { memoryRoutes } from "./memory-routes.ts";
 import { renderMetrics } from "./metrics.ts";
-import { HttpProblem } from "./problem.ts";
+import { HttpProblem, readJson } from "./problem.ts";
 
-interface RouteDescription {
+export interface RouteDescription {
   method: "GET" | "POST";
   path: string;
+  /** Needs no maintainer's token. */
+  isOpen: boolean;
   meaning: string;
 }
 
@@ -30,7 +33,8 @@ const conversationsListed = 50;
 const loginSchema = z.strictObject({ token: z.string().min(1).max(500) });
 const operationActionSchema = z.strictObject({ action: z.enum(["cancel", "resume"]) });
 const proposeSchema = z.strictObject({ operation: z.string().min(1).max(100), input: z.record(z.string(), z.unknown()).default({}) });
-const addMaintainerSchema = z.strictObject({ name: z.string().trim().min(1).max(100) });
+/** Names stand in commit messages and on terminals. */
+const addMaintainerSchema = z.strictObject({ name: z.string().trim().min(1).max(100).regex(/^\P{C}+$/u, "a name is one line of visible characters") });
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   subject: z.string().max(200).optional(),
@@ -42,11 +46,11 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
   const app = new Hono<Environment>();
   const author = requireMaintainer(api);
   const open = (method: "GET" | "POST", path: string, meaning: string, handler: Handler): void => {
-    describe({ method, path, meaning });
+    describe({ method, path, isOpen: true, meaning });
     app.on(method, path, handler);
   };
   const guarded = (method: "GET" | "POST", path: string, meaning: string, handler: Handler): void => {
-    describe({ method, path, meaning });
+    describe({ method, path, isOpen: false, meaning });
     app.on(method, path, author, handler);
   };
 
@@ -62,7 +66,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     return context.json({ name, instance, epoch, version, revision, image, dirty, holdsName: api.presence.epoch() !== null });
   });
   open("POST", "/api/login", "`{ token }` gives a session cookie", async (context) => {
-    const { token } = loginSchema.parse(await context.req.json());
+    const { token } = loginSchema.parse(await readJson(context));
     const maintainer = await api.maintainers.authenticate(token);
     if (!maintainer) throw new HttpProblem(401, "wrong_token", "this token is not (or no longer) valid", "`clawdinator maintainers login` prints a new login link");
     setCookie(context, sessionCookie, await api.maintainers.createSession(maintainer), { httpOnly: true, sameSite: "Strict", path: "/", maxAge: 30 * 24 * 3600 });
@@ -103,10 +107,9 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
 
   guarded("GET", "/api/operations", "operations, newest first", async (context) => context.json({ operations: await api.operations.list() }));
   guarded("POST", "/api/operations", "`{ operation, input }` proposes an operation", async (context) => {
-    const { operation, input } = proposeSchema.parse(await context.req.json());
+    const { operation, input } = proposeSchema.parse(await readJson(context));
     if (await api.pause.isPaused()) throw new ToolError("the fleet is paused, so nothing is proposed", { code: "paused", hint: "`clawdinator resume` ends the pause" });
-    const { maintainer } = context.get("actor");
-    const proposer = { kind: "maintainer" as const, id: maintainer.id, name: maintainer.name, message: null, conversation: null, influencedByPublicText: false };
+    const proposer = { ...authorOf(context.get("actor")), message: null, conversation: null, influencedByPublicText: false };
     const approval = await api.approvals.propose({ operation, input: input as Json, proposer, key: `direct/${crypto.randomUUID()}` });
     api.scheduler.wake();
     return context.json({ approval });
@@ -117,7 +120,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     return context.json({ ...operation, results: await api.operations.results(operation.id) });
   });
   guarded("POST", "/api/operations/:id", '`{ action: "cancel" | "resume" }`', async (context) => {
-    const { action } = operationActionSchema.parse(await context.req.json());
+    const { action } = operationActionSchema.parse(await readJson(context));
     const id = context.req.param("id") ?? "";
     const by = `maintainer:${context.get("actor").maintainer.id}`;
     const operation = action === "cancel" ? await api.operations.cancel(id, by) : await api.operations.retry(id, by);
@@ -132,7 +135,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     return context.json(approval);
   });
   guarded("POST", "/api/approvals/:id", "`{ decision, digest, reason? }` with the digest that the person saw", async (context) => {
-    const decision = decisionSchema.parse(await context.req.json());
+    const decision = decisionSchema.parse(await readJson(context));
     const result = await api.approvals.decide({ id: context.req.param("id") ?? "", actor: context.get("actor"), decision });
     api.scheduler.wake();
     if (result.outcome !== "refused") return context.json({ approval: result.approval, message: result.message });
@@ -158,7 +161,7 @@ export type Guarded = (method: "GET" | "POST", path: string, meaning: string, ha
 function controlRoutes(api: Api, guarded: Guarded): void {
   const { maintainers, audit } = api;
   const write = (context: Context<Environment>, action: string, id: string, detail: string): Promise<unknown> =>
-    audit.write({ action, actor: `maintainer:${context.get("actor").maintainer.id}`, surface: "cli", subject: `maintainer/${id}`, detail });
+    audit.write({ action, actor: `maintainer:${context.get("actor").maintainer.id}`, surface: surfaceOf(context.get("actor")), subject: `maintainer/${id}`, detail });
   const requireApprover = async (context: Context<Environment>): Promise<void> => {
     const { policy } = await api.policy();
     const { maintainer } = context.get("actor");
@@ -172,7 +175,7 @@ function controlRoutes(api: Api, guarded: Guarded): void {
     return context.json({ maintainers: list.map((one) => ({ ...one, approver: policy.approvers.includes(one.id) })) });
   });
   guarded("POST", "/control/maintainers", "`{ name }` adds a maintainer; the token is shown once", async (context) => {
-    const { name } = addMaintainerSchema.parse(await context.req.json());
+    const { name } = addMaintainerSchema.parse(await readJson(context));
     await requireApprover(context);
     const added = await maintainers.add(name);
     await write(context, "maintainer.added", added.maintainer.id, name);
@@ -221,9 +224,10 @@ function consoleUrl(api: Api): string | null {
 }
 
 async function setPause(context: Context<Environment>, api: Api, paused: boolean): Promise<Response> {
-  const { maintainer, surface } = context.get("actor");
+  const actor = context.get("actor");
+  const { maintainer } = actor;
   await api.pause.set(paused, maintainer.id);
-  await api.audit.write({ action: paused ? "fleet.paused" : "fleet.resumed", actor: `maintainer:${maintainer.id}`, surface, subject: "fleet", detail: "" });
+  await api.audit.write({ action: paused ? "fleet.paused" : "fleet.resumed", actor: `maintainer:${maintainer.id}`, surface: surfaceOf(actor), subject: "fleet", detail: "" });
   api.scheduler.wake();
   return context.json({ paused });
 }

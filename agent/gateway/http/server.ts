@@ -1,26 +1,17 @@
 /** The console's port and the control socket: one set of routes, two doors. */
-import { createServer, type Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { ConfigError } from "../../../tools/errors.ts";
-import { consoleRoutes } from "../../console/serve.ts";
-import { createLog } from "../../log.ts";
 import { listenOnSocket } from "../mind-server.ts";
-import { checkHostAndOrigin } from "./auth.ts";
-import { abandonReaders } from "./chat.ts";
-import type { Api, Environment } from "./context.ts";
-import { answerProblem, HttpProblem } from "./problem.ts";
-import { apiRoutes } from "./routes.ts";
+import type { Api } from "./context.ts";
 
-/** Far above a chat message of the longest allowed length. */
-const maxBodyBytes = 512 * 1024;
+// Importing node:http by name loads all of it, a WebSocket client included: 40 ms of every start.
+const http = process.getBuiltinModule("node:http");
 
 type ServerApi = Omit<Api, "surface">;
 
 export async function startControl(options: ServerApi & { socket: string }): Promise<{ close(): Promise<void> }> {
-  const server = createServer(getRequestListener(createApp({ ...options, surface: "control" }).fetch));
+  const server = createLazyServer({ ...options, surface: "control" });
   await listenOnSocket(server, options.socket);
   return { close: () => closeServer(server) };
 }
@@ -28,9 +19,9 @@ export async function startControl(options: ServerApi & { socket: string }): Pro
 /** Listens on the console's port. A port that is taken is an error when it was asked for, else another one is found. */
 export async function startConsole(
   options: ServerApi & { port: number; mustHavePort: boolean },
-): Promise<{ port: number; close(): Promise<void>; abandon(message: string): void }> {
+): Promise<{ port: number; close(): Promise<void> }> {
   const { host } = options.config.gateway;
-  const server = createServer(getRequestListener(createApp({ ...options, surface: "tcp" }).fetch));
+  const server = createLazyServer({ ...options, surface: "tcp" });
   try {
     await listen(server, options.port, host);
   } catch (cause) {
@@ -39,26 +30,20 @@ export async function startConsole(
     await listen(server, 0, host);
   }
   const { port } = server.address() as AddressInfo;
-  return { port, close: () => closeServer(server), abandon: abandonReaders };
+  return { port, close: () => closeServer(server) };
 }
 
-function createApp(api: Api): Hono<Environment> {
-  const log = createLog({ least: api.config.log.level, base: { instance: api.identity.instance, name: api.identity.name } });
-  const app = new Hono<Environment>();
-  app.onError((error, context) => answerProblem(error, context, (fault) => log("error", "a request failed", { path: context.req.path, error: fault.message })));
-  if (api.surface === "tcp") app.use(checkHostAndOrigin(api.config.gateway.allowedHosts));
-  app.use(
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: () => {
-        throw new HttpProblem(413, "too_large", `a request may hold ${maxBodyBytes} bytes`, "send less");
-      },
-    }),
-  );
-  app.route("/", apiRoutes(api));
-  if (api.surface === "tcp") app.route("/", consoleRoutes());
-  app.notFound((context) => context.json({ error: { code: "unknown_route", message: `there is no ${context.req.method} ${context.req.path}`, hint: "docs/http.md lists the routes" } }, 404));
-  return app;
+/** A server whose routes are loaded when the first request comes. */
+function createLazyServer(api: Api): Server {
+  let listener: Promise<(request: IncomingMessage, response: ServerResponse) => unknown> | null = null;
+  return http.createServer((request, response) => {
+    listener ??= import("./app.ts").then(({ createListener }) => createListener(api));
+    listener
+      .then((listen) => listen(request, response))
+      .catch((error: unknown) => {
+        response.destroy(error instanceof Error ? error : undefined);
+      });
+  });
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {

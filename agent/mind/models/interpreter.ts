@@ -34,9 +34,15 @@ function* answer(request: ModelRequest): Generator<ModelEvent> {
 }
 
 function describeResult(result: Extract<ModelMessage, { role: "tool" }>): string {
-  if (!result.ok) return `I could not do that: ${result.text}`;
+  // A person has no use for the list of tools that a model gets.
+  if (!result.ok) return `I could not do that: ${unknownTool(result.data) ?? result.text}`;
   const proposal = proposalOf(result.data);
   return proposal === null ? result.text : describeProposal(proposal);
+}
+
+function unknownTool(data: unknown): string | null {
+  const error = (data as { error?: { code?: unknown; message?: unknown } } | undefined)?.error;
+  return error?.code === "unknown_tool" ? String(error.message) : null;
 }
 
 function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>): string {

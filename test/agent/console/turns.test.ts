@@ -30,7 +30,7 @@ test("stored entries and live events of the same run show the same", () => {
         name: "instance_launch",
         ok: true,
         text: "proposed",
-        data: { approval: "apr-1" },
+        data: { proposal: { approval: "apr-1" } },
       }),
       entry({ role: "end", reason: "answered", text: "Planned." }),
     ],

@@ -99,7 +99,7 @@ test("runs calls, gives their results back and joins the texts of all turns", as
 });
 
 test.each([
-  ["an unknown tool", call("c1", "nonsense"), /there is no tool nonsense.*Tools: echo, fail, instance_retire/],
+  ["an unknown tool", call("c1", "nonsense"), /nonsense is not available.*tools: echo, fail, instance_retire/],
   ["bad input", call("c1", "echo", { word: 3, other: true }), /word: .*expected string.*Unrecognized key.*bad_input/s],
   ["a failing tool", call("c1", "fail"), /the disk is full\. make room \(disk_full\)/],
   [
@@ -152,6 +152,11 @@ test("the interpreter tells an operation that policy let through as started", as
   const approved: ProposeAnswer = { ...proposal, state: "approved" };
   const { result } = await loop({ model: interpreterModel(), messages, tools: toolbox(approved) });
   expect(result.text).toMatch(/^Started: retire CLAWDINATOR-2/);
+});
+
+test("the interpreter tells plainly that an operation is not available", async () => {
+  const { result } = await loop({ model: interpreterModel(), messages: [{ role: "user", text: "update yourself" }] });
+  expect(result.text).toBe("I could not do that: self_update is not available on this instance");
 });
 
 test("the run's trust sinks with what its tools have read and never rises", async () => {

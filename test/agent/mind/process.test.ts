@@ -239,6 +239,7 @@ test("a notice is stored once", async () => {
   const { gateway, mind, stored } = await started();
   const notice = {
     type: "notice" as const,
+    run: "n1.1",
     message: "n1",
     conversation: "talk",
     epoch: 1,
@@ -246,10 +247,16 @@ test("a notice is stored once", async () => {
   };
   gateway.send(notice);
   gateway.send(notice);
-  gateway.send(runWork("r1", "version"));
-  await gateway.done("r1");
-  await waitFor(async () => (await stored()).some(({ body }) => body.role === "notice"));
+  expect(await gateway.done("n1.1")).toMatchObject({ reason: "answered", text: "CLAWDINATOR-2 is ready" });
   mind.child.kill("SIGTERM");
   await mind.ended;
-  expect((await stored()).filter(({ body }) => body.role === "notice")).toHaveLength(1);
+  expect((await stored()).map(({ body }) => body)).toEqual([{ role: "notice", text: "CLAWDINATOR-2 is ready" }]);
+});
+
+test("a notice that cannot be stored ends with the reason", async () => {
+  const { gateway, conversations } = await started();
+  mkdirSync(join(conversations, "talk"), { recursive: true });
+  writeFileSync(join(conversations, "talk", "1.jsonl"), "not json\n");
+  gateway.send({ type: "notice", run: "n1.1", message: "n1", conversation: "talk", epoch: 1, text: "ready" });
+  expect((await gateway.done("n1.1")).reason).toBe("failed");
 });

@@ -36,7 +36,7 @@ export interface InstalledProgram {
 
 export interface LocalInstances {
   /** `program` is asked only when nothing runs yet. */
-  launch(spec: LaunchSpec, program: () => Promise<InstalledProgram>): Promise<void>;
+  launch(spec: LaunchSpec, program: () => Promise<InstalledProgram>): Promise<{ started: boolean }>;
   liveness(instance: string): Promise<InstanceLiveness>;
   stop(instance: string, options: { graceMs: number; signal: AbortSignal }): Promise<void>;
   remove(instance: string): Promise<void>;
@@ -51,18 +51,18 @@ export function openInstances(options: {
 }): LocalInstances {
   const layoutOf = (instance: string) => instanceLayout(options.layout, instance);
 
-  async function launch(spec: LaunchSpec, program: () => Promise<InstalledProgram>): Promise<void> {
+  async function launch(spec: LaunchSpec, program: () => Promise<InstalledProgram>): Promise<{ started: boolean }> {
     const layout = layoutOf(spec.instance);
-    if (isProcessLockHeld(layout.gatewayLock)) return;
+    if (isProcessLockHeld(layout.gatewayLock)) return { started: false };
     const installed = await program();
     await createInstance(layout, spec);
-    await withProcessLock(layout.launchLock, {}, async () => {
-      if (isProcessLockHeld(layout.gatewayLock)) return;
+    return withProcessLock(layout.launchLock, {}, async () => {
+      if (isProcessLockHeld(layout.gatewayLock)) return { started: false };
       const running = await startedGateway(layout, options.home, spec.instance);
       const owner = running ?? (await start(layout, spec.instance, installed));
       const settled = () => isProcessLockHeld(layout.gatewayLock) || !isOwnerAlive(owner);
       await waitUntil(settled, { timeoutMs: lockDeadlineMs });
-      if (isProcessLockHeld(layout.gatewayLock) || isOwnerAlive(owner)) return;
+      if (isProcessLockHeld(layout.gatewayLock) || isOwnerAlive(owner)) return { started: running === null };
       const lines = await readLastLines(layout.gatewayLog, 10);
       throw new ProviderError(
         `instance ${spec.instance} ended while it started${lines.map((line) => `\n  ${line}`).join("")}`,

@@ -15,7 +15,7 @@ export interface Follow {
   onReconnecting(): void;
 }
 
-/** Give up after this long without a word from the gateway. */
+/** Give up after this long without anything new from the gateway. */
 const patienceMs = 60_000;
 const firstDelayMs = 300;
 const longestDelayMs = 5000;
@@ -25,15 +25,20 @@ export async function follow(options: Follow): Promise<void> {
   const body = { conversation: options.conversation, text: options.text, message: options.message };
   let lastWord = Date.now();
   let delayMs = firstDelayMs;
+  let mostEvents = 0;
   while (true) {
     try {
       const response = await postForStream("/api/chat", body, options.signal);
-      let begun = false;
+      let events = 0;
       for await (const data of eventData(response.body ?? new ReadableStream())) {
-        if (!begun) options.onBegin();
-        begun = true;
-        lastWord = Date.now();
-        delayMs = firstDelayMs;
+        if (events === 0) options.onBegin();
+        events += 1;
+        // Hearing the same beginning again is no progress: a stream that always ends early must not be asked for ever.
+        if (events > mostEvents) {
+          mostEvents = events;
+          lastWord = Date.now();
+          delayMs = firstDelayMs;
+        }
         const event = JSON.parse(data) as RunEvent;
         options.onEvent(event);
         if (event.type === "done") return;

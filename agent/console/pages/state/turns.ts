@@ -109,6 +109,6 @@ function putProposal(turn: Turn, approval: string, summary: string): void {
 
 /** A stored tool result that proposed something carries the approval's id. */
 function approvalOf(data: unknown): string | null {
-  if (typeof data !== "object" || data === null || !("approval" in data)) return null;
-  return typeof data.approval === "string" ? data.approval : null;
+  const proposal = (data as { proposal?: { approval?: unknown } } | null | undefined)?.proposal;
+  return typeof proposal?.approval === "string" ? proposal.approval : null;
 }

@@ -1,0 +1,40 @@
+/** The routes as one listener. Loaded by the first request: a start does not need it. */
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { consoleRoutes } from "../../console/serve.ts";
+import { createLog } from "../../log.ts";
+import { checkHostAndOrigin } from "./auth.ts";
+import type { Api, Environment } from "./context.ts";
+import { answerProblem, HttpProblem } from "./problem.ts";
+import { apiRoutes } from "./routes.ts";
+
+/** Far above a chat message of the longest allowed length. */
+const maxBodyBytes = 512 * 1024;
+
+export function createListener(api: Api): ReturnType<typeof getRequestListener> {
+  const log = createLog({
+    least: api.config.log.level,
+    base: { instance: api.identity.instance, name: api.identity.name },
+  });
+  const app = new Hono<Environment>();
+  app.onError((error, context) =>
+    answerProblem(error, context, (fault) => log("error", "a request failed", { path: context.req.path, error: fault.message })),
+  );
+  if (api.surface === "tcp") app.use(checkHostAndOrigin(api.config.gateway.allowedHosts));
+  app.use(
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: () => {
+        throw new HttpProblem(413, "too_large", `a request may hold ${maxBodyBytes} bytes`, "send less");
+      },
+    }),
+  );
+  app.route("/", apiRoutes(api));
+  if (api.surface === "tcp") app.route("/", consoleRoutes());
+  app.notFound((context) => {
+    const message = `there is no ${context.req.method} ${context.req.path}`;
+    return context.json({ error: { code: "unknown_route", message, hint: "docs/http.md lists the routes" } }, 404);
+  });
+  return getRequestListener(app.fetch);
+}

@@ -1,0 +1,90 @@
+/**
+ * `kill -9` of the gateway that runs an operation, before, during and after every step of it. Each point kills once
+ * within one run of the operation; `npm run soak` kills at one point at a time.
+ */
+import { dirname } from "node:path";
+import { expect, test } from "vitest";
+import { breakMind } from "../support/broken-program.ts";
+import { makeFleet, type TestFleet } from "../support/fleet.ts";
+import { commitFiles } from "../support/git.ts";
+import { buildThroughKills, expectAudited, expectConsistent, type Failpoints, makeFailpoints, pointsOf, runThroughKills, type SurvivedRun } from "../support/kills.ts";
+
+const timeout = 600_000;
+
+async function armedFleet(config: Record<string, unknown> = {}): Promise<{ fleet: TestFleet; failpoints: Failpoints }> {
+  const fleet = makeFleet({ config });
+  const failpoints = makeFailpoints(dirname(fleet.home));
+  await fleet.start({ environment: failpoints.environment });
+  return { fleet, failpoints };
+}
+
+async function expectSurvived(
+  fleet: TestFleet,
+  run: SurvivedRun,
+  expected: { state: string; epochs: Record<string, number> },
+): Promise<void> {
+  const { operation, fired, starts } = run;
+  expect({ state: operation.state, error: operation.state === "succeeded" ? operation.error : null }).toEqual({ state: expected.state, error: null });
+  const points = pointsOf(operation);
+  expect(fired.sort()).toEqual(points.sort());
+  expect(starts).toBe(points.length);
+  await expectConsistent(fleet, expected.epochs);
+  await expectAudited(fleet, operation);
+}
+
+function newRevision(fleet: TestFleet, text: string): string {
+  return commitFiles(fleet.program, { "docs/revision.md": `${text}\n` }, text);
+}
+
+test("image build, launch, replace and retire survive a kill at every point of every step", { timeout }, async () => {
+  const { fleet, failpoints } = await armedFleet();
+  const throughKills = (text: string) => runThroughKills(fleet, failpoints, text);
+
+  const first = newRevision(fleet, "First");
+  const built = await buildThroughKills(fleet, failpoints, first);
+  await expectSurvived(fleet, built, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1 } });
+
+  const second = newRevision(fleet, "Second");
+  const launched = await throughKills(`spawn a sibling at ${second}`);
+  await expectSurvived(fleet, launched, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 1 } });
+
+  const third = newRevision(fleet, "Third");
+  const replaced = await throughKills(`replace CLAWDINATOR-2 with revision ${third}`);
+  await expectSurvived(fleet, replaced, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 2 } });
+  expect(await fleet.instance("CLAWDINATOR-2")).toMatchObject({ state: "ready", revision: third });
+
+  const retired = await throughKills("retire CLAWDINATOR-2");
+  await expectSurvived(fleet, retired, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1 } });
+});
+
+test("a roll survives a kill at every point, and so does undoing a replacement whose candidate is broken", { timeout }, async () => {
+  const { fleet, failpoints } = await armedFleet({ fleet: { candidateSeconds: 15 } });
+  const launch = await fleet.propose("spawn a sibling");
+  await fleet.approve(launch.id);
+  expect(await fleet.ended(launch.id, { timeoutMs: 120_000 })).toMatchObject({ state: "succeeded" });
+
+  const revision = newRevision(fleet, "Rolled");
+  const rolled = await runThroughKills(fleet, failpoints, `roll the fleet to revision ${revision}`);
+  await expectSurvived(fleet, rolled, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 2 } });
+  const before = await fleet.instance("CLAWDINATOR-2");
+  expect(before).toMatchObject({ state: "ready", revision });
+
+  const broken = breakMind(fleet.program);
+  const undone = await runThroughKills(fleet, failpoints, `replace CLAWDINATOR-2 with revision ${broken}`);
+  await expectSurvived(fleet, undone, { state: "compensated", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 2 } });
+  expect((await fleet.instance("CLAWDINATOR-2")).instance).toBe(before.instance);
+});
+
+test("an operation whose gateway dies and stays dead is finished by another instance", { timeout }, async () => {
+  const { fleet, failpoints } = await armedFleet({ fleet: { leaseSeconds: 5 } });
+  const launch = await fleet.propose("spawn a sibling");
+  await fleet.approve(launch.id);
+  expect(await fleet.ended(launch.id, { timeoutMs: 120_000 })).toMatchObject({ state: "succeeded" });
+  const { operation, starts } = await runThroughKills(fleet, failpoints, "spawn a sibling", { point: "start_candidate.effect", restart: false });
+  expect(starts).toBe(0);
+  const adopter = (await fleet.instance("CLAWDINATOR-2")).instance;
+  expect(operation).toMatchObject({ state: "succeeded", owner: { instance: adopter } });
+  await fleet.start();
+  await expectConsistent(fleet, { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 1, "CLAWDINATOR-3": 1 });
+  await expectAudited(fleet, operation);
+});

@@ -1,0 +1,22 @@
+/** Commits of the program that cannot work, each in its own way; `main` stays as it was. */
+import { git, commitFiles } from "./git.ts";
+
+function onSideBranch(program: string, branch: string, files: Record<string, string>): string {
+  git(program, "checkout", "--quiet", "-B", branch);
+  const commit = commitFiles(program, files, branch);
+  git(program, "checkout", "--quiet", "main");
+  return commit;
+}
+
+export const mindFailure = "the mind of this commit is broken";
+export const gatewayFailure = "the gateway of this commit is broken";
+
+/** A commit whose mind throws as soon as it starts. */
+export function breakMind(program: string): string {
+  return onSideBranch(program, "broken-mind", { "agent/mind/main.ts": `throw new Error("${mindFailure}");\n` });
+}
+
+/** A commit whose gateway throws as soon as it starts. */
+export function breakGateway(program: string): string {
+  return onSideBranch(program, "broken-gateway", { "agent/main.ts": `throw new Error("${gatewayFailure}");\n` });
+}
