@@ -73,7 +73,7 @@ export const configSchema = z.strictObject({
         .min(1)
         .max(600)
         .default(15)
-        .describe("a name is free this long after its holder fell silent"),
+        .describe("an instance that was silent for this long counts as lost"),
     })
     .prefault({}),
   log: z

@@ -427,10 +427,10 @@ function whyNotCounted(options: { record: ApprovalRecord; actor: Actor; approver
   const { quorum } = policy.rule;
   if (quorum <= 1) return null;
   if (actor.asLocal) return "--as does not count toward a quorum above one";
-  const proposers = proposer.kind === "maintainer" ? [proposer.id, proposer.by] : [];
-  if (!proposers.includes(actor.maintainer.id)) return null;
+  // With --as, who really proposed is the one whose token was used.
+  if (proposer.kind !== "maintainer" || (proposer.by ?? proposer.id) !== actor.maintainer.id) return null;
   // Where the others are too few (two approvers, a quorum of two), nothing could ever be decided without the proposer.
-  const others = new Set(approvers.filter((id) => !proposers.includes(id)));
+  const others = new Set(approvers.filter((id) => id !== actor.maintainer.id));
   return others.size >= quorum ? "the proposer does not count toward a quorum above one" : null;
 }
 

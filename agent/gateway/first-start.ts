@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeFirstDesired } from "../../tools/fleet/desired.ts";
+import { desiredStateSchema } from "../../tools/fleet/model.ts";
 import { createFleetRepository } from "../../tools/fleet/repository.ts";
 import type { FleetRepository } from "../../tools/fleet/services.ts";
 import { pinFirstPolicy } from "../../tools/policy-pin.ts";
@@ -25,15 +26,19 @@ export async function ensureFleet(options: {
   if (desired && pin && existsSync(paths.repository)) return;
   const entry = { host: "local", type: "process", revision: "checkout", tokenSecret: null };
   const instances = JSON.stringify({ [options.name]: entry }, null, 2).replaceAll("\n", "\n  ");
-  await createFleetRepository({
+  const made = await createFleetRepository({
     directory: paths.repository,
     template: join(programRoot, "nix", "templates", "fleet"),
     replacements: { '"instances": {}': `"instances": ${instances}` },
     author: options.author,
   });
-  const commit = await repository.tip();
-  await pinFirstPolicy(store, { commit, text: await repository.policyTextAt(commit) });
-  await writeFirstDesired(store, { commit, state: await repository.desiredAt(commit) });
+  const commit = made.created ? made.commit : await repository.tip();
+  const policyText = made.created ? made.files["policy.json"] : await repository.policyTextAt(commit);
+  const state = made.created
+    ? desiredStateSchema.parse(JSON.parse(made.files["nix/instances.json"] ?? ""))
+    : await repository.desiredAt(commit);
+  await pinFirstPolicy(store, { commit, text: policyText ?? "" });
+  await writeFirstDesired(store, { commit, state });
 }
 
 /**

@@ -49,9 +49,9 @@ export function createFleetServices(options: {
 
     heartbeatOf: (instance) => readCandidate(store, instance),
 
-    async audit(entry) {
+    async audit({ once, ...entry }) {
       const { instance } = options.self();
-      await audit.write({ ...entry, actor: `instance:${instance}`, surface: instance });
+      await audit.write({ ...entry, actor: `instance:${instance}`, surface: instance }, { once });
     },
   };
 }

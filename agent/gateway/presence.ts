@@ -2,7 +2,7 @@
  * An instance's place in the fleet: candidate, holder of a name, drained. Follows the name's record in the store, keeps
  * the lease, and writes heartbeats with boot phases and checks.
  */
-import { writeHeartbeat } from "../../tools/fleet/heartbeats.ts";
+import { forgetCandidate, writeHeartbeat } from "../../tools/fleet/heartbeats.ts";
 import type { BootPhase, Check, Heartbeat } from "../../tools/fleet/model.ts";
 import { giveName, isDrainRequested, readName, releaseName, renewName } from "../../tools/fleet/names.ts";
 import type { Store } from "../../tools/store.ts";
@@ -101,6 +101,8 @@ export function createPresence(options: {
     state = isSettled ? "ready" : "booting";
     changed();
     await beat();
+    // What it said of itself without the name would make it look like a candidate as well.
+    await forgetCandidate(store, instance);
   };
 
   const lose = async (): Promise<void> => {

@@ -125,12 +125,15 @@ export function makeMind(options: MindOptions): Mind {
       // One after the other, so that one that is delivered twice is seen to be there already.
       notices = notices.then(() => inBackground("notice", () => takeNotice(work)));
     } else if (work.type === "prove") {
-      void inBackground("proof", async () => {
-        await prepared;
-        const checks = await proveMind(options);
-        await link.call("POST", "/proof", { prove: work.prove, checks });
-      });
+      void prove(work.prove).catch((error: unknown) => log("error", "proof.failed", describeError(error)));
     }
+  }
+
+  /** Nobody waits for the proof of a mind that ends, so a drain does not either. */
+  async function prove(id: string): Promise<void> {
+    await prepared;
+    const checks = await proveMind(options);
+    await link.call("POST", "/proof", { prove: id, checks });
   }
 
   async function takeNotice(work: Extract<Work, { type: "notice" }>): Promise<void> {

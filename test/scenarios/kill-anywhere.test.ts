@@ -4,10 +4,11 @@
  */
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
-import { breakMind } from "../support/broken-program.ts";
+import { breakHolder, holderFailure } from "../support/broken-program.ts";
 import { makeFleet, type TestFleet } from "../support/fleet.ts";
 import { commitFiles } from "../support/git.ts";
 import { buildThroughKills, expectAudited, expectConsistent, type Failpoints, makeFailpoints, pointsOf, runThroughKills, type SurvivedRun } from "../support/kills.ts";
+import { waitFor } from "../support/wait.ts";
 
 const timeout = 600_000;
 
@@ -57,7 +58,7 @@ test("image build, launch, replace and retire survive a kill at every point of e
   await expectSurvived(fleet, retired, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1 } });
 });
 
-test("a roll survives a kill at every point, and so does undoing a replacement whose candidate is broken", { timeout }, async () => {
+test("a roll survives a kill at every point, and so does undoing a replacement that fails after the handover", { timeout }, async () => {
   const { fleet, failpoints } = await armedFleet({ fleet: { candidateSeconds: 15 } });
   const launch = await fleet.propose("spawn a sibling");
   await fleet.approve(launch.id);
@@ -69,10 +70,17 @@ test("a roll survives a kill at every point, and so does undoing a replacement w
   const before = await fleet.instance("CLAWDINATOR-2");
   expect(before).toMatchObject({ state: "ready", revision });
 
-  const broken = breakMind(fleet.program);
+  // It proves itself and gets the name before it fails, so every compensation there is has something to undo.
+  const broken = breakHolder(fleet.program);
   const undone = await runThroughKills(fleet, failpoints, `replace CLAWDINATOR-2 with revision ${broken}`);
-  await expectSurvived(fleet, undone, { state: "compensated", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 2 } });
-  expect((await fleet.instance("CLAWDINATOR-2")).instance).toBe(before.instance);
+  await expectSurvived(fleet, undone, { state: "compensated", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 4 } });
+  const { steps, error } = undone.operation;
+  expect(steps.filter(({ state }) => state === "compensated").map(({ name }) => name)).toEqual(["start_candidate", "commit_desired", "drain", "give_name"]);
+  expect(error?.log.join("\n")).toContain(holderFailure);
+  const after = await fleet.instance("CLAWDINATOR-2");
+  expect(after).toMatchObject({ instance: before.instance, revision });
+  await waitFor(async () => (await fleet.instance("CLAWDINATOR-2")).state === "ready", { timeoutMs: 60_000, what: "the old instance acting again" });
+  expect((await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"])).stdout).toContain("CLAWDINATOR-2");
 });
 
 test("an operation whose gateway dies and stays dead is finished by another instance", { timeout }, async () => {

@@ -1,7 +1,7 @@
 /** A real fleet for a test: a clone of this program as a git repository, a state directory, and its processes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { appendFileSync, copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
 import type { Store } from "../../tools/store.ts";
@@ -10,6 +10,7 @@ import { instancePaths } from "../../agent/paths.ts";
 import { isProcessLockHeld, readLockOwner } from "../../agent/process-lock.ts";
 import type { ApprovalView, OperationView } from "../../agent/protocol.ts";
 import { git } from "./git.ts";
+import { cloneProgram } from "./program.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";
 
@@ -53,30 +54,6 @@ export interface TestFleet {
   /** The store, opened by the test itself. */
   store(): Promise<Store>;
   output(): string;
-}
-
-/** A clone of the working tree, uncommitted changes included, as one new commit. */
-export function cloneProgram(directory: string): string {
-  const program = join(directory, "program");
-  mkdirSync(program, { recursive: true });
-  const files = git(checkout, "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0").filter(Boolean);
-  for (const file of files) {
-    const target = join(program, file);
-    mkdirSync(dirname(target), { recursive: true });
-    try {
-      copyFileSync(join(checkout, file), target);
-    } catch (error) {
-      // A file that is deleted in the working tree is still listed.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
-  }
-  git(program, "init", "--quiet", "--initial-branch=main");
-  git(program, "add", "--all");
-  git(program, "commit", "--quiet", "--message=Program");
-  symlinkSync(join(checkout, "node_modules"), join(program, "node_modules"));
-  // The program ignores a directory of that name, not a link.
-  appendFileSync(join(program, ".git", "info", "exclude"), "node_modules\n");
-  return program;
 }
 
 /** Registers what is to be done when the fleet is needed no more; done in reverse order. */

@@ -231,9 +231,10 @@ export async function expectConsistent(fleet: TestFleet, epochs: Record<string, 
 /** The audit log tells every step once, and the end once. */
 export async function expectAudited(fleet: TestFleet, operation: OperationView): Promise<void> {
   const store = await fleet.store();
-  const entries = (await readAll(store, "audit/"))
-    .map(({ value }) => value as unknown as { action: string; subject: string; detail: string })
-    .filter(({ subject }) => subject === operation.id);
+  const log = (await readAll(store, "audit/")).map(({ value }) => value as unknown as { action: string; subject: string; detail: string });
+  const given = log.filter(({ action }) => action === "name.given").map(({ subject, detail }) => `${subject} ${detail}`);
+  expect(given).toEqual([...new Set(given)]);
+  const entries = log.filter(({ subject }) => subject === operation.id);
   const told = (action: string): string[] => entries.filter((entry) => entry.action === action).map(({ detail }) => detail.split(":")[0] ?? "");
   expect(entries.filter(({ action }) => action === `operation.${operation.state}`)).toHaveLength(1);
   const stepsIn = (...states: string[]): string[] => operation.steps.filter(({ state }) => states.includes(state)).map(({ name }) => name);

@@ -65,28 +65,38 @@ export interface FleetRepositoryTemplate {
   now?: () => number;
 }
 
-/** Makes the fleet repository from the template, whole or not at all; leaves one that exists as it is. */
-export async function createFleetRepository(options: FleetRepositoryTemplate): Promise<{ created: boolean }> {
+/**
+ * Makes the fleet repository from the template, whole or not at all; leaves one that exists as it is. A new one's first
+ * commit and files are returned, so that its maker need not read them again.
+ */
+export async function createFleetRepository(
+  options: FleetRepositoryTemplate,
+): Promise<{ created: false } | { created: true; commit: string; files: Record<string, string> }> {
   const at = (options.now ?? Date.now)();
-  return createBareRepository(options.directory, options.environment ?? process.env, async (git) => {
+  const files: Record<string, string> = {};
+  for (const path of await filesBelow(options.template, "")) {
+    const text = await readFile(join(options.template, path), "utf8");
+    files[path] = Object.entries(options.replacements).reduce((result, [from, to]) => result.replaceAll(from, () => to), text);
+  }
+  let commit = "";
+  const { created } = await createBareRepository(options.directory, options.environment ?? process.env, async (git) => {
     // Its history is the history of intent: nothing is rewritten or dropped by a push.
     await appendFile(join(git.directory, "config"), "[receive]\n\tdenyNonFastForwards = true\n\tdenyDeletes = true\n");
-    const environment = { GIT_INDEX_FILE: join(git.directory, "template.index") };
-    const entries = (await filesBelow(options.template, "")).map(async (path) => {
-      const text = await readFile(join(options.template, path), "utf8");
-      const replacements = Object.entries(options.replacements);
-      const input = replacements.reduce((result, [from, to]) => result.replaceAll(from, () => to), text);
-      const blob = (await git.run(["hash-object", "-w", "--no-filters", "--stdin"], { input })).trim();
-      return ["--cacheinfo", `100644,${blob},${path}`];
-    });
-    await git.run(["update-index", "--add", ...(await Promise.all(entries)).flat()], { environment });
-    const tree = (await git.run(["write-tree"], { environment })).trim();
-    await rm(environment.GIT_INDEX_FILE);
-    const identity = commitEnvironment(options.author, at);
-    const input = "Start the fleet from the template\n";
-    const commit = (await git.run(["commit-tree", tree, "-F", "-"], { environment: identity, input })).trim();
-    await git.run(["update-ref", "refs/heads/main", commit]);
+    // One process for the whole commit: this is part of the very first start.
+    await git.run(["fast-import", "--date-format=raw", "--quiet"], { input: firstCommit({ files, author: options.author, at }) });
+    commit = (await readFile(join(git.directory, "refs", "heads", "main"), "utf8")).trim();
   });
+  return created ? { created, commit, files } : { created };
+}
+
+/** The stream of git-fast-import(1) for one commit that holds exactly these files. */
+function firstCommit(options: { files: Record<string, string>; author: CommitAuthor; at: number }): string {
+  const { author } = options;
+  const data = (text: string): string => `data ${Buffer.byteLength(text)}\n${text}\n`;
+  const who = `${author.name} <${author.email}> ${Math.floor(options.at / 1000)} +0000`;
+  const contents = Object.entries(options.files).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
+  const head = ["commit refs/heads/main", `author ${who}`, `committer ${who}`].join("\n");
+  return `${head}\n${data("Start the fleet from the template\n")}${contents.join("")}done\n`;
 }
 
 /** What killed processes left; a living one's is its own. */

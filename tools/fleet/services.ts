@@ -116,5 +116,6 @@ export interface FleetServices {
     longestCallMs: number;
     basePort: number;
   };
-  audit(entry: { action: string; subject: string; detail: string; data?: Json }): Promise<void>;
+  /** `once`: names the event, so that a step that is repeated tells it once. */
+  audit(entry: { action: string; subject: string; detail: string; once?: string }): Promise<void>;
 }

@@ -268,6 +268,7 @@ export function giveNameStep(options: { prefix: string; name: string }): Step {
         action: "name.given",
         subject: options.name,
         detail: `to ${instance}, epoch ${epoch}`,
+        once: context.token,
       });
       return { result: { instance, epoch } };
     },

@@ -30,6 +30,8 @@ export async function readJson(context: Context): Promise<unknown> {
 /** Any throw as an answer. Unknown faults say no more than that there is one: their text may hold anything. */
 export function answerProblem(error: Error, context: Context, onFault: (error: Error) => void): Response {
   if (error instanceof HttpProblem) {
+    // The rest of such a body is not read, so the connection cannot carry another request.
+    if (error.status === 413) context.header("connection", "close");
     return context.json({ error: { code: error.code, message: error.message, hint: error.hint } }, error.status);
   }
   if (error instanceof z.ZodError) {

@@ -243,13 +243,14 @@ test("where the others are too few for the quorum, the proposer and they decide 
   }
 });
 
-test("who proposed in another one's name does not count either", async () => {
+test("who proposed with --as does not count, and the one in whose name it was done does", async () => {
   const painters = await open({ quorum: 2 });
   const plan = await painters.propose({ id: "2", by: "1" });
   await approve(painters, plan, actor("1"));
   await approve(painters, plan, actor("3"));
   expect((await get(painters, plan.id)).votes.map(({ maintainer, counts }) => [maintainer, counts])).toEqual([["1", false], ["3", true]]);
   expect((await get(painters, plan.id)).state).toBe("pending");
+  expect(await approve(painters, plan, actor("2"))).toMatchObject({ outcome: "approved" });
 });
 
 test("one person has one vote, through however many surfaces", async () => {
