@@ -28,10 +28,21 @@ export function isKnownError(error: unknown): error is KnownError {
   return error instanceof ReadableError || error instanceof MemoryError;
 }
 
+/** As the system (ENOSPC, EDQUOT) or SQLite (13, SQLITE_FULL) reports it. */
+function isDiskFull(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const { code, errcode, cause } = error as { code?: unknown; errcode?: unknown; cause?: unknown };
+  const isFull = code === "ENOSPC" || code === "EDQUOT" || (typeof errcode === "number" && (errcode & 0xff) === 13);
+  return isFull || isDiskFull(cause);
+}
+
 /** `{ code, message, hint }` of any throw; an unknown one gets the code `internal`. */
 export function describeError(error: unknown): { code: string; message: string; hint: string } {
   if (isKnownError(error)) return { code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? error.message : String(error);
+  if (isDiskFull(error)) {
+    return { code: "disk_full", message: `the disk is full: ${message}`, hint: "free some space and try again; nothing that was confirmed is lost" };
+  }
   return {
     code: "internal",
     message,

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
-import { describeError, isKnownError } from "../../../tools/errors.ts";
+import { describeError } from "../../../tools/errors.ts";
 
 /** A refusal with its status; the body is `{ error: { code, message, hint } }` everywhere. */
 export class HttpProblem extends Error {
@@ -38,7 +38,8 @@ export function answerProblem(error: Error, context: Context, onFault: (error: E
     const text = error.issues.flatMap(describeIssue).join("; ");
     return context.json({ error: { code: "invalid_request", message: text, hint: "mend these fields" } }, 400);
   }
-  if (isKnownError(error)) return context.json({ error: describeError(error) }, 422);
+  const described = describeError(error);
+  if (described.code !== "internal") return context.json({ error: described }, 422);
   onFault(error);
   return context.json({ error: { code: "internal", message: "this failed inside", hint: "the gateway's log says why" } }, 500);
 }

@@ -54,7 +54,7 @@ export async function openSqliteStore(options: { path: string }): Promise<Store>
 }
 
 function prepareSchema(database: DatabaseSync, path: string): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;");
+  // The first look changes nothing: even the journal mode is written into the file.
   const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
   if (found > formatVersion) {
     throw new ConfigError(`${path} has format ${found}, and this version of clawdinator knows formats up to ${formatVersion}`, {
@@ -62,6 +62,7 @@ function prepareSchema(database: DatabaseSync, path: string): void {
       hint: "a newer version wrote this state directory: start that version, or set CLAWDINATOR_HOME to another directory",
     });
   }
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;");
   if (found === formatVersion) return;
   database.exec(`
     BEGIN IMMEDIATE;
