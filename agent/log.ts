@@ -4,11 +4,16 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 const severity: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Tokens and keys as they look, wherever they come from: a log line is no place for any of them. */
-const secretPattern = /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16})/g;
+const secretPattern =
+  /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16})/g;
 
 export type Log = (level: LogLevel, message: string, fields?: { [key: string]: unknown }) => void;
 
-export function createLog(options: { least: LogLevel; base: { [key: string]: unknown }; write?: (line: string) => void }): Log {
+export function createLog(options: {
+  least: LogLevel;
+  base: { [key: string]: unknown };
+  write?: (line: string) => void;
+}): Log {
   const write = options.write ?? ((line: string) => process.stderr.write(line));
   return (level, message, fields = {}) => {
     if (severity[level] < severity[options.least]) return;

@@ -14,13 +14,13 @@
  * it delivered itself. Unknown fields are refused.
  */
 import { z } from "zod";
-import { checkSchema, heartbeatSchema } from "../tools/fleet/model.ts";
+import { checkSchema } from "../tools/fleet/model.ts";
 import type { Plan } from "../tools/tool.ts";
 
 export const protocolVersion = 1;
 
 /** A chat message is at most this many characters; longer text belongs in a file. */
-export const maxMessageCharacters = 32_000;
+const maxMessageCharacters = 32_000;
 
 const id = z.string().min(1).max(200);
 /** `console-ab12cd`, `cli-…`: also a folder name, so no separators. */
@@ -62,7 +62,13 @@ export const runEventSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text"), text: z.string() }),
   /** The run began again (a crash, a handover): what was shown of its answer is void. */
   z.strictObject({ type: z.literal("restart"), reason: z.string() }),
-  z.strictObject({ type: z.literal("tool"), call: id, name: id, state: z.enum(["started", "succeeded", "failed"]), text: z.string() }),
+  z.strictObject({
+    type: z.literal("tool"),
+    call: id,
+    name: id,
+    state: z.enum(["started", "succeeded", "failed"]),
+    text: z.string(),
+  }),
   z.strictObject({
     type: z.literal("proposal"),
     approval: id,
@@ -84,7 +90,6 @@ export const runEventSchema = z.discriminatedUnion("type", [
 export type RunEvent = z.output<typeof runEventSchema>;
 
 export const eventsSchema = z.strictObject({ run: id, events: z.array(runEventSchema).min(1).max(1000) });
-export type Events = z.output<typeof eventsSchema>;
 
 export const proposeSchema = z.strictObject({
   run: id,
@@ -171,7 +176,6 @@ export const chatRequestSchema = z.strictObject({
   /** Name of the instance that shall answer; default: this one. */
   to: z.string().optional(),
 });
-export type ChatRequest = z.output<typeof chatRequestSchema>;
 
 export const decisionSchema = z.strictObject({
   decision: z.enum(["approve", "reject"]),
@@ -298,5 +302,3 @@ export type LiveEvent =
   | { type: "audit"; entry: AuditEntry }
   | { type: "conversation"; conversation: string; message: string; event: RunEvent }
   | { type: "paused"; paused: boolean };
-
-export { heartbeatSchema };

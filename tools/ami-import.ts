@@ -17,7 +17,9 @@ export const amiImport = defineOperation({
     return {
       summary: `${built ? "register" : "build and register"} image ${image.id} of ${shortRevision(image.revision)}`,
       facts: { image: imageFacts(image) },
-      changes: [{ what: `image ${image.id}`, before: registered ? "launchable" : built ? "built" : null, after: "launchable" }],
+      changes: [
+        { what: `image ${image.id}`, before: registered ? "launchable" : built ? "built" : null, after: "launchable" },
+      ],
       targets: [],
       cost: { onceUsd: 0, monthlyUsd: 0, note: "disk space on this machine" },
       warnings,

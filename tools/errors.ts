@@ -41,7 +41,11 @@ export function describeError(error: unknown): { code: string; message: string; 
   if (isKnownError(error)) return { code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? error.message : String(error);
   if (isDiskFull(error)) {
-    return { code: "disk_full", message: `the disk is full: ${message}`, hint: "free some space and try again; nothing that was confirmed is lost" };
+    return {
+      code: "disk_full",
+      message: `the disk is full: ${message}`,
+      hint: "free some space and try again; nothing that was confirmed is lost",
+    };
   }
   return {
     code: "internal",

@@ -14,7 +14,9 @@ export const imageBuild = defineOperation({
   async plan({ fleet }, input) {
     const { image, built, warnings } = await planImage(fleet, input.revision);
     return {
-      summary: built ? `image ${image.id} of ${shortRevision(image.revision)} exists; check it` : `build image ${image.id} of ${shortRevision(image.revision)}`,
+      summary: built
+        ? `image ${image.id} of ${shortRevision(image.revision)} exists; check it`
+        : `build image ${image.id} of ${shortRevision(image.revision)}`,
       facts: { image: imageFacts(image) },
       changes: [{ what: `image ${image.id}`, before: built ? "built" : null, after: "built" }],
       targets: [],

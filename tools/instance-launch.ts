@@ -2,7 +2,15 @@ import { z } from "zod";
 import { ToolError } from "./errors.ts";
 import { type DesiredInstance, instanceNameSchema } from "./fleet/model.ts";
 import { nextFreeName, readNames } from "./fleet/names.ts";
-import { costOf, desiredEntry, fixRevision, imageFacts, planImage, revisionInput, shortRevision } from "./fleet/plans.ts";
+import {
+  costOf,
+  desiredEntry,
+  fixRevision,
+  imageFacts,
+  planImage,
+  revisionInput,
+  shortRevision,
+} from "./fleet/plans.ts";
 import {
   awaitReadyStep,
   buildImageStep,
@@ -51,7 +59,11 @@ export const instanceLaunch = defineOperation({
         entry: entry as unknown as Json,
       },
       changes: [
-        { what: `nix/instances.json › ${name}`, before: (desired.instances[name] ?? null) as Json, after: entry as unknown as Json },
+        {
+          what: `nix/instances.json › ${name}`,
+          before: (desired.instances[name] ?? null) as Json,
+          after: entry as unknown as Json,
+        },
         { what: `processes of ${name}`, before: null, after: `gateway and mind from image ${image.id}` },
       ],
       targets: [{ name, instance: null, epoch: null }],
@@ -72,7 +84,13 @@ export const instanceLaunch = defineOperation({
       importImageStep(image),
       startCandidateStep({ prefix: "", name, image }),
       proveCandidateStep({ prefix: "", name, image }),
-      commitDesiredStep({ prefix: "", name, before, after: entry, subject: `Launch ${name} at ${shortRevision(image.revision)}` }),
+      commitDesiredStep({
+        prefix: "",
+        name,
+        before,
+        after: entry,
+        subject: `Launch ${name} at ${shortRevision(image.revision)}`,
+      }),
       giveNameStep({ prefix: "", name }),
       awaitReadyStep({ prefix: "", name }),
     ];

@@ -17,7 +17,10 @@ export const instanceReplace = defineOperation({
 
   async normalize(context, input) {
     const desired = (await context.fleet.desired()).instances[input.name]?.revision;
-    return fixRevision(context, { ...input, revision: input.revision ?? (desired === "checkout" ? undefined : desired) });
+    return fixRevision(context, {
+      ...input,
+      revision: input.revision ?? (desired === "checkout" ? undefined : desired),
+    });
   },
 
   async plan({ fleet }, input) {
@@ -25,7 +28,9 @@ export const instanceReplace = defineOperation({
     const replacement = await planReplacement(fleet, input.name, image);
     const { old } = replacement;
     const fromCheckout =
-      old.image === "checkout" ? [`${old.name} runs from a checkout; afterwards it runs from image ${image.id} in the background`] : [];
+      old.image === "checkout"
+        ? [`${old.name} runs from a checkout; afterwards it runs from image ${image.id} in the background`]
+        : [];
     return {
       summary: `replace ${old.name} (${shortRevision(old.revision)}, epoch ${old.epoch}) by a fresh instance at ${shortRevision(image.revision)}${built ? "" : ", building its image first"}`,
       facts: { image: imageFacts(image), replacement: replacement as unknown as Json },

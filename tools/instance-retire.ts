@@ -15,7 +15,9 @@ export const instanceRetire = defineOperation({
 
   async plan({ fleet }, input) {
     const old = await planHolder(fleet, input.name);
-    const others = (await readNames(fleet.store)).filter((record) => record.holder !== null && record.name !== input.name);
+    const others = (await readNames(fleet.store)).filter(
+      (record) => record.holder !== null && record.name !== input.name,
+    );
     if (others.length === 0) {
       throw new ToolError(`${input.name} is the last instance; nobody would be left to finish the job`, {
         code: "last_instance",

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { ToolError } from "./errors.ts";
 import { commitMessage } from "./fleet/steps.ts";
 import { differences, type Json } from "./json.ts";
 import { formatPolicy, parsePolicy, policyDigest, policySchema } from "./policy.ts";
 import { movePolicyPin, readPolicy } from "./policy-pin.ts";
-import { ToolError } from "./errors.ts";
 import { defineOperation } from "./tool.ts";
 
 export const policyChange = defineOperation({
@@ -18,12 +18,17 @@ export const policyChange = defineOperation({
     const next = parsePolicy(text, "the proposed policy");
     const changes = differences(inForce.policy as unknown as Json, next as unknown as Json);
     if (changes.length === 0) {
-      throw new ToolError("the proposed policy is the one in force", { code: "nothing_to_change", hint: "nothing to do" });
+      throw new ToolError("the proposed policy is the one in force", {
+        code: "nothing_to_change",
+        hint: "nothing to do",
+      });
     }
     // An approver who is nobody can make a quorum that nobody can reach.
     for (const id of new Set(next.approvers)) {
       if (inForce.policy.approvers.includes(id)) continue;
-      const maintainer = (await fleet.store.get(`maintainers/${id}`))?.value as { removedAt: number | null } | undefined;
+      const maintainer = (await fleet.store.get(`maintainers/${id}`))?.value as
+        | { removedAt: number | null }
+        | undefined;
       if (maintainer?.removedAt === null) continue;
       throw new ToolError(`approvers: there is no maintainer ${id}`, {
         code: "unknown_maintainer",
@@ -31,7 +36,10 @@ export const policyChange = defineOperation({
       });
     }
     return {
-      summary: `change the policy in ${changes.length} place(s): ${changes.map((change) => change.path).slice(0, 5).join(", ")}`,
+      summary: `change the policy in ${changes.length} place(s): ${changes
+        .map((change) => change.path)
+        .slice(0, 5)
+        .join(", ")}`,
       facts: { from: inForce.digest, to: policyDigest(next), text },
       changes: changes.map(({ path, before, after }) => ({ what: `policy.json › ${path}`, before, after })),
       targets: [],

@@ -1,7 +1,7 @@
 /** Which policy is in force: pinned in the store, moved only by the operation `policy_change`. */
 import { ConfigError, ToolError } from "./errors.ts";
 import type { Json } from "./json.ts";
-import { parsePolicy, type Policy, policyDigest, ruleFor } from "./policy.ts";
+import { type Policy, parsePolicy, policyDigest, ruleFor } from "./policy.ts";
 import type { Store } from "./store.ts";
 import type { PolicyRule } from "./tool.ts";
 

@@ -80,7 +80,11 @@ export function ruleFor(policy: Policy, operation: string): PolicyRule {
     return { mode: rule?.mode === "deny" ? "deny" : "approve", quorum: highestQuorum(policy), expiresHours };
   }
   if (rule.mode !== "approve") return { mode: rule.mode, quorum: 0, expiresHours: rule.expiresHours };
-  return { mode: "approve", quorum: alone ? (rule.quorumIfAlone ?? rule.quorum) : rule.quorum, expiresHours: rule.expiresHours };
+  return {
+    mode: "approve",
+    quorum: alone ? (rule.quorumIfAlone ?? rule.quorum) : rule.quorum,
+    expiresHours: rule.expiresHours,
+  };
 }
 
 /** The highest quorum that any rule asks for, at least 1. */

@@ -8,8 +8,8 @@
  */
 import type { z } from "zod";
 import type { Memory } from "../memory/index.ts";
-import type { FleetServices } from "./fleet/services.ts";
 import type { FleetDrift, FleetStatus } from "./fleet/model.ts";
+import type { FleetServices } from "./fleet/services.ts";
 import type { Json } from "./json.ts";
 
 /** Where a text came from, lowest first. A run is as trustworthy as the least trusted text it has read. */
@@ -165,8 +165,6 @@ export interface Operation<Schema extends z.ZodType = z.ZodType> {
   /** A pure function of the plan, so that any gateway that adopts the operation sees the same steps. */
   steps(plan: Plan): Step[];
 }
-
-export type Tool = ReadTool | Operation;
 
 /** Keeps a tool's schema type inside its own file and hands the registry one shape. */
 export function defineReadTool<Schema extends z.ZodType>(tool: Omit<ReadTool<Schema>, "kind">): ReadTool {

@@ -6,13 +6,20 @@ import { table, timeOf } from "./output.ts";
 
 export async function list(context: CommandContext, options: Record<string, unknown>): Promise<void> {
   const { approvals } = await (await connect(context)).get<{ approvals: ApprovalView[] }>("/api/approvals");
-  const shown = options.all === true || context.output.json ? approvals : approvals.filter((one) => one.state === "pending");
+  const shown =
+    options.all === true || context.output.json ? approvals : approvals.filter((one) => one.state === "pending");
   context.output.result({ approvals }, () =>
     shown.length === 0
       ? "nothing waits for approval (--all shows what was decided)"
       : table(
           ["ID", "STATE", "EXPIRES (UTC)", "VOTES", "WHAT"],
-          shown.map((one) => [one.id, one.state, timeOf(one.expiresAt), `${countVotes(one)}/${one.quorum}`, one.summary]),
+          shown.map((one) => [
+            one.id,
+            one.state,
+            timeOf(one.expiresAt),
+            `${countVotes(one)}/${one.quorum}`,
+            one.summary,
+          ]),
         ),
   );
 }
@@ -33,7 +40,10 @@ export async function decide(
   if (decision === "approve") context.output.note(renderPlan(shown));
   const digest = typeof options.digest === "string" ? options.digest : shown.digest;
   const reason = typeof options.reason === "string" ? { reason: options.reason } : {};
-  const { approval, message } = await client.post<{ approval: ApprovalView; message: string }>(`/api/approvals/${encodeURIComponent(id)}`, { decision, digest, ...reason });
+  const { approval, message } = await client.post<{ approval: ApprovalView; message: string }>(
+    `/api/approvals/${encodeURIComponent(id)}`,
+    { decision, digest, ...reason },
+  );
   if (options.wait !== true || approval.state === "rejected") {
     context.output.result(approval, () => `${approval.id}: ${message}`);
     return;
@@ -60,7 +70,10 @@ function renderPlan(approval: ApprovalView): string {
     `cost      $${plan.cost.onceUsd} once, $${plan.cost.monthlyUsd} a month (${plan.cost.note})`,
     `proposed  by ${who}`,
     `needs     ${approval.quorum} approval(s); has ${countVotes(approval)}`,
-    ...approval.votes.map((vote) => `          ${vote.decision} by ${vote.name} through ${vote.surface}${vote.note ? ` (${vote.note})` : ""}`),
+    ...approval.votes.map(
+      (vote) =>
+        `          ${vote.decision} by ${vote.name} through ${vote.surface}${vote.note ? ` (${vote.note})` : ""}`,
+    ),
     `expires   ${timeOf(approval.expiresAt)} UTC`,
     `digest    ${approval.digest}`,
     ...(approval.reason ? [`reason    ${approval.reason}`] : []),
@@ -74,5 +87,7 @@ function countVotes(approval: ApprovalView): number {
 
 function short(value: unknown): string {
   if (value === null) return "–";
-  return (typeof value === "string" ? value : JSON.stringify(value)).replace(/[0-9a-f]{40}/g, (commit) => commit.slice(0, 12));
+  return (typeof value === "string" ? value : JSON.stringify(value)).replace(/[0-9a-f]{40}/g, (commit) =>
+    commit.slice(0, 12),
+  );
 }

@@ -1,9 +1,10 @@
 /** The command line's connection to a gateway of this machine: HTTP over its control socket. */
-import { type IncomingMessage, request as httpRequest } from "node:http";
+
 import { readdirSync } from "node:fs";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { ConfigError, ToolError } from "../../tools/errors.ts";
-import { compareNames } from "../../tools/fleet/model.ts";
 import { readSpec } from "../../tools/fleet/local/instance-spec.ts";
+import { compareNames } from "../../tools/fleet/model.ts";
 import { readCredentials } from "../credentials.ts";
 import { fleetPaths, instancePaths } from "../paths.ts";
 import { isProcessLockHeld } from "../process-lock.ts";
@@ -57,7 +58,8 @@ export async function findDoors(home: string): Promise<Door[]> {
   for (const instance of instances) {
     const paths = instancePaths(home, instance);
     const spec = await readSpec(paths.spec).catch(() => null);
-    if (spec && isProcessLockHeld(paths.gatewayLock)) doors.push({ socket: paths.controlSocket, instance, name: spec.name });
+    if (spec && isProcessLockHeld(paths.gatewayLock))
+      doors.push({ socket: paths.controlSocket, instance, name: spec.name });
   }
   return doors.sort((a, b) => compareNames(a.name, b.name));
 }
@@ -67,7 +69,15 @@ function createClient(door: Door, headers: Record<string, string>): Client {
     new Promise((resolve, reject) => {
       const text = body === undefined ? null : JSON.stringify(body);
       const request = httpRequest(
-        { socketPath: door.socket, method, path, headers: { ...headers, ...(text === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }) } },
+        {
+          socketPath: door.socket,
+          method,
+          path,
+          headers: {
+            ...headers,
+            ...(text === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+          },
+        },
         resolve,
       );
       request.on("error", (cause) =>
@@ -126,6 +136,9 @@ function errorOf(response: IncomingMessage, text: string): ToolError {
     const { error } = JSON.parse(text) as { error: { code: string; message: string; hint: string } };
     return new ToolError(error.message, { code: error.code, hint: error.hint });
   } catch {
-    return new ToolError(`the gateway answered ${response.statusCode}`, { code: "bad_answer", hint: "the gateway's log says why" });
+    return new ToolError(`the gateway answered ${response.statusCode}`, {
+      code: "bad_answer",
+      hint: "the gateway's log says why",
+    });
   }
 }

@@ -35,43 +35,77 @@ export function buildCommandLine(): Command {
         const as = typeof options.as === "string" ? options.as : null;
         await action({ home, as, output }, parameters, options);
       });
-  const group = (name: string, description: string): Command => program.command(name).description(description).helpCommand(false);
+  const group = (name: string, description: string): Command =>
+    program.command(name).description(description).helpCommand(false);
 
-  add(program, "up", "start this instance and stay until it is stopped", "clawdinator up --port 0", async (context, _parameters, options) =>
-    (await import("./up.ts")).up(context, options),
+  add(
+    program,
+    "up",
+    "start this instance and stay until it is stopped",
+    "clawdinator up --port 0",
+    async (context, _parameters, options) => (await import("./up.ts")).up(context, options),
   )
     .option("--port <number>", "port of the console; 0 takes a free one", parsePort)
-    .option("--config <path>", "configuration file; default $CLAWDINATOR_CONFIG, else config.json in the state directory")
+    .option(
+      "--config <path>",
+      "configuration file; default $CLAWDINATOR_CONFIG, else config.json in the state directory",
+    )
     .addOption(new Option("--instance <id>", "run an instance that was launched").hideHelp())
     .addOption(new Option("--home <path>", "state directory").hideHelp());
 
-  add(program, "down", "stop every instance on this machine", "clawdinator down", async (context) => (await import("./fleet.ts")).down(context));
+  add(program, "down", "stop every instance on this machine", "clawdinator down", async (context) =>
+    (await import("./fleet.ts")).down(context),
+  );
 
-  add(program, "ask <text...>", "say something and wait for the answer", 'clawdinator ask "spawn a sibling" --wait', async (context, [text], options) =>
-    (await import("./ask.ts")).ask(context, text ?? "", options),
+  add(
+    program,
+    "ask <text...>",
+    "say something and wait for the answer",
+    'clawdinator ask "spawn a sibling" --wait',
+    async (context, [text], options) => (await import("./ask.ts")).ask(context, text ?? "", options),
   )
     .option("--to <name>", "the instance that shall answer")
     .option("--conversation <id>", "conversation to go on with", "cli")
     .option("--wait", "follow the operations that it proposes to their end");
 
   const fleet = group("fleet", "the fleet as it is and as it should be");
-  add(fleet, "status", "every instance with state, revision, image, epoch and health", "clawdinator fleet status", async (context) =>
-    (await import("./fleet.ts")).fleetStatus(context),
+  add(
+    fleet,
+    "status",
+    "every instance with state, revision, image, epoch and health",
+    "clawdinator fleet status",
+    async (context) => (await import("./fleet.ts")).fleetStatus(context),
   );
-  add(fleet, "drift", "difference between desired and actual state", "clawdinator fleet drift --json", async (context) =>
-    (await import("./fleet.ts")).fleetDrift(context),
+  add(
+    fleet,
+    "drift",
+    "difference between desired and actual state",
+    "clawdinator fleet drift --json",
+    async (context) => (await import("./fleet.ts")).fleetDrift(context),
   );
 
   const approvals = group("approvals", "plans that wait for a maintainer, and what became of them");
-  add(approvals, "list", "approvals, newest first", "clawdinator approvals list", async (context, _parameters, options) =>
-    (await import("./approvals.ts")).list(context, options),
+  add(
+    approvals,
+    "list",
+    "approvals, newest first",
+    "clawdinator approvals list",
+    async (context, _parameters, options) => (await import("./approvals.ts")).list(context, options),
   ).option("--all", "those that are decided, too");
-  add(approvals, "show <id>", "exactly what would change", "clawdinator approvals show ap-0123456789ab", async (context, [id]) =>
-    (await import("./approvals.ts")).show(context, id ?? ""),
+  add(
+    approvals,
+    "show <id>",
+    "exactly what would change",
+    "clawdinator approvals show ap-0123456789ab",
+    async (context, [id]) => (await import("./approvals.ts")).show(context, id ?? ""),
   );
   for (const decision of ["approve", "reject"] as const) {
-    add(approvals, `${decision} <id>`, `${decision} the plan as it stands`, `clawdinator approvals ${decision} ap-0123456789ab`, async (context, [id], options) =>
-      (await import("./approvals.ts")).decide(context, id ?? "", decision, options),
+    add(
+      approvals,
+      `${decision} <id>`,
+      `${decision} the plan as it stands`,
+      `clawdinator approvals ${decision} ap-0123456789ab`,
+      async (context, [id], options) => (await import("./approvals.ts")).decide(context, id ?? "", decision, options),
     )
       .option("--digest <digest>", "the digest you saw; default: the plan as shown now")
       .option("--reason <text>", "why, for the record")
@@ -79,75 +113,175 @@ export function buildCommandLine(): Command {
   }
 
   const operations = group("operations", "what runs and what ran");
-  add(operations, "list", "operations, newest first", "clawdinator operations list", async (context) => (await import("./operations.ts")).list(context));
-  add(operations, "show <id>", "one operation with its steps", "clawdinator operations show op-0123456789ab", async (context, [id]) =>
-    (await import("./operations.ts")).show(context, id ?? ""),
+  add(operations, "list", "operations, newest first", "clawdinator operations list", async (context) =>
+    (await import("./operations.ts")).list(context),
   );
-  add(operations, "propose <operation>", "propose an operation", `clawdinator operations propose instance_retire --input '{"name":"CLAWDINATOR-2"}'`, async (context, [operation], options) =>
-    (await import("./operations.ts")).propose(context, operation ?? "", options),
+  add(
+    operations,
+    "show <id>",
+    "one operation with its steps",
+    "clawdinator operations show op-0123456789ab",
+    async (context, [id]) => (await import("./operations.ts")).show(context, id ?? ""),
+  );
+  add(
+    operations,
+    "propose <operation>",
+    "propose an operation",
+    `clawdinator operations propose instance_retire --input '{"name":"CLAWDINATOR-2"}'`,
+    async (context, [operation], options) =>
+      (await import("./operations.ts")).propose(context, operation ?? "", options),
   ).option("--input <json>", "its input", "{}");
-  add(operations, "resume <id>", "try again to undo what a failed operation left", "clawdinator operations resume op-0123456789ab", async (context, [id]) =>
-    (await import("./operations.ts")).act(context, id ?? "", "resume"),
+  add(
+    operations,
+    "resume <id>",
+    "try again to undo what a failed operation left",
+    "clawdinator operations resume op-0123456789ab",
+    async (context, [id]) => (await import("./operations.ts")).act(context, id ?? "", "resume"),
   );
-  add(operations, "cancel <id>", "stop an operation and undo what it did", "clawdinator operations cancel op-0123456789ab", async (context, [id]) =>
-    (await import("./operations.ts")).act(context, id ?? "", "cancel"),
+  add(
+    operations,
+    "cancel <id>",
+    "stop an operation and undo what it did",
+    "clawdinator operations cancel op-0123456789ab",
+    async (context, [id]) => (await import("./operations.ts")).act(context, id ?? "", "cancel"),
   );
 
   const image = group("image", "images that instances are launched from");
-  add(image, "build [revision]", "build the image of a commit", "clawdinator image build HEAD", async (context, [revision]) =>
-    (await import("./image.ts")).build(context, revision),
+  add(
+    image,
+    "build [revision]",
+    "build the image of a commit",
+    "clawdinator image build HEAD",
+    async (context, [revision]) => (await import("./image.ts")).build(context, revision),
   );
-  add(image, "import [revision]", "propose to make the image of a commit launchable", "clawdinator image import HEAD", async (context, [revision], options) =>
-    (await import("./image.ts")).importImage(context, revision, options),
+  add(
+    image,
+    "import [revision]",
+    "propose to make the image of a commit launchable",
+    "clawdinator image import HEAD",
+    async (context, [revision], options) => (await import("./image.ts")).importImage(context, revision, options),
   ).option("--wait", "wait for the approval and the end");
-  add(image, "list", "built images, newest first", "clawdinator image list", async (context) => (await import("./image.ts")).list(context));
-  add(image, "prune", "propose to delete unused images", "clawdinator image prune --keep 3", async (context, _parameters, options) =>
-    (await import("./image.ts")).prune(context, options),
+  add(image, "list", "built images, newest first", "clawdinator image list", async (context) =>
+    (await import("./image.ts")).list(context),
+  );
+  add(
+    image,
+    "prune",
+    "propose to delete unused images",
+    "clawdinator image prune --keep 3",
+    async (context, _parameters, options) => (await import("./image.ts")).prune(context, options),
   ).option("--keep <number>", "newest images to keep besides those in use", parseCount);
 
   const memory = group("memory", "the hive mind's documents");
   const memoryModule = () => import("./memory.ts");
   add(memory, "list", "documents", "clawdinator memory list", async (context) => (await memoryModule()).list(context));
-  add(memory, "read <document>", "one document", "clawdinator memory read ops.md", async (context, [document]) => (await memoryModule()).read(context, document ?? ""));
-  add(memory, "write <document> [text...]", "replace a document; without a text, by stdin", "clawdinator memory write notes.md < notes.md", async (context, [document, text]) =>
-    (await memoryModule()).write(context, "write", document ?? "", text),
+  add(memory, "read <document>", "one document", "clawdinator memory read ops.md", async (context, [document]) =>
+    (await memoryModule()).read(context, document ?? ""),
   );
-  add(memory, "append <document> [text...]", "add to a document's end; without a text, by stdin", 'clawdinator memory append notes.md "the canary is CLAWDINATOR-2"', async (context, [document, text]) =>
-    (await memoryModule()).write(context, "append", document ?? "", text),
+  add(
+    memory,
+    "write <document> [text...]",
+    "replace a document; without a text, by stdin",
+    "clawdinator memory write notes.md < notes.md",
+    async (context, [document, text]) => (await memoryModule()).write(context, "write", document ?? "", text),
   );
-  add(memory, "edit <document>", "replace one passage", "clawdinator memory edit ops.md --before old --after new", async (context, [document], options) =>
-    (await memoryModule()).edit(context, document ?? "", options),
+  add(
+    memory,
+    "append <document> [text...]",
+    "add to a document's end; without a text, by stdin",
+    'clawdinator memory append notes.md "the canary is CLAWDINATOR-2"',
+    async (context, [document, text]) => (await memoryModule()).write(context, "append", document ?? "", text),
+  );
+  add(
+    memory,
+    "edit <document>",
+    "replace one passage",
+    "clawdinator memory edit ops.md --before old --after new",
+    async (context, [document], options) => (await memoryModule()).edit(context, document ?? "", options),
   )
     .requiredOption("--before <text>", "the passage, which must occur once")
     .requiredOption("--after <text>", "what stands there instead");
-  add(memory, "search <query...>", "find text in all documents", "clawdinator memory search canary", async (context, [query]) => (await memoryModule()).search(context, query ?? ""));
-  add(memory, "history <document>", "a document's revisions, newest first", "clawdinator memory history ops.md", async (context, [document]) => (await memoryModule()).history(context, document ?? ""));
-  add(memory, "restore <document> <revision>", "bring back the text of a revision", "clawdinator memory restore ops.md REVISION", async (context, [document, revision]) =>
-    (await memoryModule()).restore(context, document ?? "", revision ?? ""),
+  add(
+    memory,
+    "search <query...>",
+    "find text in all documents",
+    "clawdinator memory search canary",
+    async (context, [query]) => (await memoryModule()).search(context, query ?? ""),
+  );
+  add(
+    memory,
+    "history <document>",
+    "a document's revisions, newest first",
+    "clawdinator memory history ops.md",
+    async (context, [document]) => (await memoryModule()).history(context, document ?? ""),
+  );
+  add(
+    memory,
+    "restore <document> <revision>",
+    "bring back the text of a revision",
+    "clawdinator memory restore ops.md REVISION",
+    async (context, [document, revision]) => (await memoryModule()).restore(context, document ?? "", revision ?? ""),
   );
 
   const maintainers = group("maintainers", "who may ask and approve");
   const maintainersModule = () => import("./maintainers.ts");
-  add(maintainers, "list", "maintainers and whether they are approvers", "clawdinator maintainers list", async (context) => (await maintainersModule()).list(context));
-  add(maintainers, "add <name...>", "add a maintainer; their token is shown once", 'clawdinator maintainers add "Ada"', async (context, [name], options) =>
-    (await maintainersModule()).add(context, name ?? "", options),
+  add(
+    maintainers,
+    "list",
+    "maintainers and whether they are approvers",
+    "clawdinator maintainers list",
+    async (context) => (await maintainersModule()).list(context),
+  );
+  add(
+    maintainers,
+    "add <name...>",
+    "add a maintainer; their token is shown once",
+    'clawdinator maintainers add "Ada"',
+    async (context, [name], options) => (await maintainersModule()).add(context, name ?? "", options),
   ).option("--approver", "also propose the policy change that lets them approve");
-  add(maintainers, "remove <id>", "remove a maintainer; their token stops working", "clawdinator maintainers remove 2", async (context, [id]) => (await maintainersModule()).remove(context, id ?? ""));
-  add(maintainers, "login", "print this user's login link for the console", "clawdinator maintainers login", async (context) => (await maintainersModule()).login(context));
+  add(
+    maintainers,
+    "remove <id>",
+    "remove a maintainer; their token stops working",
+    "clawdinator maintainers remove 2",
+    async (context, [id]) => (await maintainersModule()).remove(context, id ?? ""),
+  );
+  add(
+    maintainers,
+    "login",
+    "print this user's login link for the console",
+    "clawdinator maintainers login",
+    async (context) => (await maintainersModule()).login(context),
+  );
 
-  add(program, "pause", "start and propose no operation until resumed", "clawdinator pause", async (context) => (await import("./fleet.ts")).pause(context, true));
-  add(program, "resume", "end the pause", "clawdinator resume", async (context) => (await import("./fleet.ts")).pause(context, false));
-  add(program, "audit", "who did what, newest first", "clawdinator audit --limit 20", async (context, _parameters, options) => (await import("./fleet.ts")).audit(context, options))
+  add(program, "pause", "start and propose no operation until resumed", "clawdinator pause", async (context) =>
+    (await import("./fleet.ts")).pause(context, true),
+  );
+  add(program, "resume", "end the pause", "clawdinator resume", async (context) =>
+    (await import("./fleet.ts")).pause(context, false),
+  );
+  add(
+    program,
+    "audit",
+    "who did what, newest first",
+    "clawdinator audit --limit 20",
+    async (context, _parameters, options) => (await import("./fleet.ts")).audit(context, options),
+  )
     .option("--limit <number>", "entries at most", parseCount, 50)
     .option("--subject <id>", "only about this approval, operation or name");
-  add(program, "doctor", "check this machine and the running instance", "clawdinator doctor", async (context) => (await import("./doctor.ts")).doctor(context));
-  add(program, "version", "version of the program", "clawdinator version --json", async (context) => (await import("./doctor.ts")).version(context));
+  add(program, "doctor", "check this machine and the running instance", "clawdinator doctor", async (context) =>
+    (await import("./doctor.ts")).doctor(context),
+  );
+  add(program, "version", "version of the program", "clawdinator version --json", async (context) =>
+    (await import("./doctor.ts")).version(context),
+  );
   return program;
 }
 
 function parsePort(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`"${text}" is not a port`, "a port is a number from 0 to 65535");
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError(`"${text}" is not a port`, "a port is a number from 0 to 65535");
   return port;
 }
 
@@ -170,7 +304,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       if (json && error.exitCode !== 0) {
         const message = error.message.replace(/^error: /, "");
-        process.stdout.write(`${JSON.stringify({ error: { code: "usage", message, hint: "add --help for the options and an example" } })}\n`);
+        process.stdout.write(
+          `${JSON.stringify({ error: { code: "usage", message, hint: "add --help for the options and an example" } })}\n`,
+        );
       }
       return;
     }

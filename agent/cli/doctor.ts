@@ -18,7 +18,10 @@ const leastFreeBytes = 500 * 1024 * 1024;
 export async function version(context: CommandContext): Promise<void> {
   const { revision, dirty } = await readCheckout(programRoot).catch(() => ({ revision: "unknown", dirty: false }));
   const value = { version: readVersion(), revision, dirty, node: process.version };
-  context.output.result(value, () => `clawdinator ${value.version} (${revision.slice(0, 12)}${dirty ? "+" : ""}), Node ${process.version}`);
+  context.output.result(
+    value,
+    () => `clawdinator ${value.version} (${revision.slice(0, 12)}${dirty ? "+" : ""}), Node ${process.version}`,
+  );
 }
 
 export async function doctor(context: CommandContext): Promise<void> {
@@ -34,7 +37,8 @@ export async function doctor(context: CommandContext): Promise<void> {
     await check("free space", async () => {
       const { bavail, bsize } = statfsSync(home);
       const free = bavail * bsize;
-      if (free < leastFreeBytes) throw new Error(`${Math.round(free / 1e6)} MB free, ${Math.round(leastFreeBytes / 1e6)} MB wanted`);
+      if (free < leastFreeBytes)
+        throw new Error(`${Math.round(free / 1e6)} MB free, ${Math.round(leastFreeBytes / 1e6)} MB wanted`);
       return `${Math.round(free / 1e9)} GB`;
     }),
     await check("configuration", async () => {
@@ -44,8 +48,11 @@ export async function doctor(context: CommandContext): Promise<void> {
     ...(await gatewayChecks(context)),
   ];
   const ok = checks.every((one) => one.ok);
-  context.output.result({ ok, checks }, () => checks.map((one) => `${one.ok ? "ok  " : "FAIL"}  ${one.name}: ${one.detail}`).join("\n"));
-  if (!ok && !context.output.json) throw new ToolError("something is not as it should be", { code: "unhealthy", hint: "see the lines that say FAIL" });
+  context.output.result({ ok, checks }, () =>
+    checks.map((one) => `${one.ok ? "ok  " : "FAIL"}  ${one.name}: ${one.detail}`).join("\n"),
+  );
+  if (!ok && !context.output.json)
+    throw new ToolError("something is not as it should be", { code: "unhealthy", hint: "see the lines that say FAIL" });
   if (!ok) process.exitCode = 1;
 }
 

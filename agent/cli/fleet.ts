@@ -1,7 +1,7 @@
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
-import type { AuditEntry } from "../protocol.ts";
-import { isProcessLockHeld } from "../process-lock.ts";
 import { instancePaths } from "../paths.ts";
+import { isProcessLockHeld } from "../process-lock.ts";
+import type { AuditEntry } from "../protocol.ts";
 import { connect, findDoors } from "./client.ts";
 import type { CommandContext } from "./command-line.ts";
 import { shortId, table, timeOf } from "./output.ts";
@@ -14,7 +14,15 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
       const health = one.checks.length === 0 ? "–" : failing.length === 0 ? "ok" : `failing: ${failing.join(", ")}`;
       const phase = one.phases.find((candidate) => candidate.state === "running");
       const state = phase ? `${one.state} (${phase.name})` : one.state;
-      return [one.name, state, `${shortId(one.revision)}${one.dirty ? "+" : ""}`, one.image, String(one.epoch ?? "–"), health, one.url ?? "–"];
+      return [
+        one.name,
+        state,
+        `${shortId(one.revision)}${one.dirty ? "+" : ""}`,
+        one.image,
+        String(one.epoch ?? "–"),
+        health,
+        one.url ?? "–",
+      ];
     });
     return table(["NAME", "STATE", "REVISION", "IMAGE", "EPOCH", "HEALTH", "CONSOLE"], rows);
   });
@@ -23,7 +31,9 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
 export async function fleetDrift(context: CommandContext): Promise<void> {
   const drift = await (await connect(context)).get<FleetDrift>("/api/drift");
   context.output.result(drift, () =>
-    drift.items.length === 0 ? "no drift: the fleet is as it should be" : drift.items.map((item) => `${item.kind.replaceAll("_", " ")}: ${item.detail}`).join("\n"),
+    drift.items.length === 0
+      ? "no drift: the fleet is as it should be"
+      : drift.items.map((item) => `${item.kind.replaceAll("_", " ")}: ${item.detail}`).join("\n"),
   );
 }
 
@@ -39,7 +49,13 @@ export async function audit(context: CommandContext, options: Record<string, unk
   context.output.result({ entries }, () =>
     table(
       ["TIME (UTC)", "ACTION", "ACTOR", "SUBJECT", "DETAIL"],
-      entries.map((entry) => [timeOf(entry.at), entry.action, entry.actor, entry.subject, entry.detail.split("\n")[0] ?? ""]),
+      entries.map((entry) => [
+        timeOf(entry.at),
+        entry.action,
+        entry.actor,
+        entry.subject,
+        entry.detail.split("\n")[0] ?? "",
+      ]),
     ),
   );
 }
@@ -53,9 +69,12 @@ export async function down(context: CommandContext): Promise<void> {
   }
   for (const door of doors) {
     const { gatewayLock, mindLock } = instancePaths(context.home, door.instance);
-    while (isProcessLockHeld(gatewayLock) || isProcessLockHeld(mindLock)) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (isProcessLockHeld(gatewayLock) || isProcessLockHeld(mindLock))
+      await new Promise((resolve) => setTimeout(resolve, 50));
     context.output.note(`${door.name} is stopped`);
   }
   const stopped = doors.map((door) => door.name);
-  context.output.result({ stopped }, () => (stopped.length === 0 ? "nothing runs here" : `stopped: ${stopped.join(", ")}`));
+  context.output.result({ stopped }, () =>
+    stopped.length === 0 ? "nothing runs here" : `stopped: ${stopped.join(", ")}`,
+  );
 }

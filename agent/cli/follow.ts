@@ -10,13 +10,21 @@ const pollMs = 200;
 export async function followApproval(context: CommandContext, id: string): Promise<OperationView> {
   let announced = false;
   for (;;) {
-    const approval = await retrying(context, (client) => client.get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`));
+    const approval = await retrying(context, (client) =>
+      client.get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`),
+    );
     if (approval.state === "executed" && approval.operationId) return followOperation(context, approval.operationId);
     if (approval.state === "superseded" && approval.supersededBy) {
-      throw new ToolError(`${id} was superseded: ${approval.reason}`, { code: "superseded", hint: `decide ${approval.supersededBy}` });
+      throw new ToolError(`${id} was superseded: ${approval.reason}`, {
+        code: "superseded",
+        hint: `decide ${approval.supersededBy}`,
+      });
     }
     if (approval.state !== "pending" && approval.state !== "approved") {
-      throw new ToolError(`${id} is ${approval.state}: ${approval.reason ?? ""}`, { code: approval.state, hint: "ask again when it is wanted" });
+      throw new ToolError(`${id} is ${approval.state}: ${approval.reason ?? ""}`, {
+        code: approval.state,
+        hint: "ask again when it is wanted",
+      });
     }
     if (!announced && approval.state === "pending") {
       context.output.note(`waiting for approval: clawdinator approvals approve ${id}`);
@@ -26,11 +34,13 @@ export async function followApproval(context: CommandContext, id: string): Promi
   }
 }
 
-export async function followOperation(context: CommandContext, id: string): Promise<OperationView> {
+async function followOperation(context: CommandContext, id: string): Promise<OperationView> {
   const states = new Map<string, string>();
   let progress: string | null = null;
   for (;;) {
-    const operation = await retrying(context, (client) => client.get<OperationView>(`/api/operations/${encodeURIComponent(id)}`));
+    const operation = await retrying(context, (client) =>
+      client.get<OperationView>(`/api/operations/${encodeURIComponent(id)}`),
+    );
     let changed = false;
     for (const step of operation.steps) {
       if (step.state === "pending" || states.get(step.name) === step.state) continue;
@@ -38,11 +48,15 @@ export async function followOperation(context: CommandContext, id: string): Prom
       changed = true;
       context.output.note(`  ${step.state.padEnd(12)} ${step.name}${step.error ? `: ${step.error}` : ""}`);
     }
-    if (operation.progress && operation.progress !== progress) context.output.note(`               ${operation.progress}`);
+    if (operation.progress && operation.progress !== progress)
+      context.output.note(`               ${operation.progress}`);
     progress = operation.progress;
     if (changed || operation.endedAt !== null) {
       const steps = operation.steps.map(({ name, state }) => ({ name, state }));
-      context.output.line({ type: "operation", id, operation: operation.operation, state: operation.state, steps }, null);
+      context.output.line(
+        { type: "operation", id, operation: operation.operation, state: operation.state, steps },
+        null,
+      );
     }
     if (operation.endedAt !== null) {
       if (operation.state === "succeeded") {
@@ -50,10 +64,13 @@ export async function followOperation(context: CommandContext, id: string): Prom
         return operation;
       }
       const log = operation.error?.log.length ? `\n${operation.error.log.map((line) => `    ${line}`).join("\n")}` : "";
-      throw new ToolError(`${operation.summary}: ${operation.state}: ${operation.error?.message ?? "it failed"}${log}`, {
-        code: `operation_${operation.state}`,
-        hint: operation.error?.hint ?? `clawdinator operations show ${id}`,
-      });
+      throw new ToolError(
+        `${operation.summary}: ${operation.state}: ${operation.error?.message ?? "it failed"}${log}`,
+        {
+          code: `operation_${operation.state}`,
+          hint: operation.error?.hint ?? `clawdinator operations show ${id}`,
+        },
+      );
     }
     await pause();
   }

@@ -14,15 +14,23 @@ interface ListedMaintainer {
 }
 
 export async function list(context: CommandContext): Promise<void> {
-  const { maintainers } = await (await connect(context)).get<{ maintainers: ListedMaintainer[] }>("/control/maintainers");
+  const { maintainers } = await (await connect(context)).get<{ maintainers: ListedMaintainer[] }>(
+    "/control/maintainers",
+  );
   context.output.result({ maintainers }, () =>
-    table(["ID", "NAME", "APPROVER", "SINCE (UTC)"], maintainers.map((one) => [one.id, one.name, one.approver ? "yes" : "no", timeOf(one.createdAt)])),
+    table(
+      ["ID", "NAME", "APPROVER", "SINCE (UTC)"],
+      maintainers.map((one) => [one.id, one.name, one.approver ? "yes" : "no", timeOf(one.createdAt)]),
+    ),
   );
 }
 
 export async function add(context: CommandContext, name: string, options: Record<string, unknown>): Promise<void> {
   const client = await connect(context);
-  const added = await client.post<{ maintainer: ListedMaintainer; token: string; url: string | null }>("/control/maintainers", { name });
+  const added = await client.post<{ maintainer: ListedMaintainer; token: string; url: string | null }>(
+    "/control/maintainers",
+    { name },
+  );
   const approval = options.approver === true ? await proposeApprover(client, added.maintainer.id) : null;
   const login = added.url ? `${added.url}/#login=${added.token}` : null;
   context.output.result({ ...added, login, approval: approval?.id ?? null }, () =>
@@ -42,19 +50,29 @@ export async function add(context: CommandContext, name: string, options: Record
 async function proposeApprover(client: Client, id: string): Promise<ApprovalView> {
   const { policy } = await client.get<{ policy: { approvers: string[] } }>("/control/policy");
   const input = { policy: { ...policy, approvers: [...policy.approvers, id] } };
-  return (await client.post<{ approval: ApprovalView }>("/api/operations", { operation: "policy_change", input })).approval;
+  return (await client.post<{ approval: ApprovalView }>("/api/operations", { operation: "policy_change", input }))
+    .approval;
 }
 
 export async function remove(context: CommandContext, id: string): Promise<void> {
-  const { maintainer } = await (await connect(context)).post<{ maintainer: ListedMaintainer }>(`/control/maintainers/${encodeURIComponent(id)}/remove`, {});
-  context.output.result({ maintainer }, () => `${maintainer.name} (${maintainer.id}) is removed; their token no longer works`);
+  const { maintainer } = await (await connect(context)).post<{ maintainer: ListedMaintainer }>(
+    `/control/maintainers/${encodeURIComponent(id)}/remove`,
+    {},
+  );
+  context.output.result(
+    { maintainer },
+    () => `${maintainer.name} (${maintainer.id}) is removed; their token no longer works`,
+  );
 }
 
 export async function login(context: CommandContext): Promise<void> {
   const { url } = await (await connect(context)).get<{ url: string | null }>("/control/login");
   const token = process.env.CLAWDINATOR_TOKEN ?? readCredentials(fleetPaths(context.home).credentials)?.token;
   if (!url || !token) {
-    throw new ConfigError("the console does not listen right now", { code: "no_console", hint: "`clawdinator fleet status` shows the instance's state" });
+    throw new ConfigError("the console does not listen right now", {
+      code: "no_console",
+      hint: "`clawdinator fleet status` shows the instance's state",
+    });
   }
   const link = `${url}/#login=${token}`;
   context.output.result({ login: link }, () => link);

@@ -1,13 +1,16 @@
 /** The hive mind from the command line: straight on its directory, so that it works while no gateway runs. */
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { ToolError } from "../../tools/errors.ts";
 import { type Memory, type MemoryDocument, MemoryError, openMemory, type Provenance } from "../../memory/index.ts";
+import { ToolError } from "../../tools/errors.ts";
 import { fleetPaths } from "../paths.ts";
 import type { CommandContext } from "./command-line.ts";
 import { table, timeOf, UsageError } from "./output.ts";
 
-async function withMemory<T>(context: CommandContext, work: (memory: Memory, provenance: Provenance) => Promise<T>): Promise<T> {
+async function withMemory<T>(
+  context: CommandContext,
+  work: (memory: Memory, provenance: Provenance) => Promise<T>,
+): Promise<T> {
   const author = userInfo().username;
   const memory = openMemory({
     directory: fleetPaths(context.home).memory,
@@ -17,7 +20,8 @@ async function withMemory<T>(context: CommandContext, work: (memory: Memory, pro
   try {
     return await work(memory, { author, source: `command line on ${hostname()}`, trust: "maintainer" });
   } catch (error) {
-    if (error instanceof MemoryError) throw new ToolError(error.message, { code: error.code, hint: error.hint, cause: error });
+    if (error instanceof MemoryError)
+      throw new ToolError(error.message, { code: error.code, hint: error.hint, cause: error });
     throw error;
   } finally {
     await memory.close();
@@ -27,17 +31,31 @@ async function withMemory<T>(context: CommandContext, work: (memory: Memory, pro
 export async function list(context: CommandContext): Promise<void> {
   const documents = await withMemory(context, (memory) => memory.list());
   context.output.result({ documents }, () =>
-    documents.length === 0 ? "memory is empty" : table(["DOCUMENT", "BYTES", "CHANGED (UTC)"], documents.map((one) => [one.document, String(one.bytes), timeOf(one.at)])),
+    documents.length === 0
+      ? "memory is empty"
+      : table(
+          ["DOCUMENT", "BYTES", "CHANGED (UTC)"],
+          documents.map((one) => [one.document, String(one.bytes), timeOf(one.at)]),
+        ),
   );
 }
 
 export async function read(context: CommandContext, document: string): Promise<void> {
   const found = await withMemory(context, (memory) => memory.read(document));
-  if (!found) throw new ToolError(`memory has no document ${document}`, { code: "unknown_document", hint: "`clawdinator memory list` shows them" });
+  if (!found)
+    throw new ToolError(`memory has no document ${document}`, {
+      code: "unknown_document",
+      hint: "`clawdinator memory list` shows them",
+    });
   context.output.result(found, () => found.text);
 }
 
-export async function write(context: CommandContext, how: "write" | "append", document: string, text: string | undefined): Promise<void> {
+export async function write(
+  context: CommandContext,
+  how: "write" | "append",
+  document: string,
+  text: string | undefined,
+): Promise<void> {
   const content = text || (await readInput());
   const written = await withMemory(context, (memory, provenance) => memory[how](document, content, provenance));
   report(context, written);
@@ -51,7 +69,9 @@ export async function edit(context: CommandContext, document: string, options: R
 export async function search(context: CommandContext, query: string): Promise<void> {
   const matches = await withMemory(context, (memory) => memory.search(query));
   context.output.result({ matches }, () =>
-    matches.length === 0 ? "nothing found" : matches.map((match) => `${match.document}:${match.line}  ${match.snippet.replaceAll("\n", " ")}`).join("\n"),
+    matches.length === 0
+      ? "nothing found"
+      : matches.map((match) => `${match.document}:${match.line}  ${match.snippet.replaceAll("\n", " ")}`).join("\n"),
   );
 }
 
@@ -60,7 +80,10 @@ export async function history(context: CommandContext, document: string): Promis
   context.output.result({ document, revisions }, () =>
     revisions.length === 0
       ? `memory has no document ${document}`
-      : table(["REVISION", "KIND", "WRITTEN (UTC)", "AUTHOR", "TRUST"], revisions.map((one) => [one.revision, one.kind, timeOf(one.at), one.author, one.trust])),
+      : table(
+          ["REVISION", "KIND", "WRITTEN (UTC)", "AUTHOR", "TRUST"],
+          revisions.map((one) => [one.revision, one.kind, timeOf(one.at), one.author, one.trust]),
+        ),
   );
 }
 

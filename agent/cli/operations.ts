@@ -20,14 +20,21 @@ export async function show(context: CommandContext, id: string): Promise<void> {
   context.output.result(operation, () => render(operation));
 }
 
-export async function propose(context: CommandContext, operation: string, options: Record<string, unknown>): Promise<void> {
+export async function propose(
+  context: CommandContext,
+  operation: string,
+  options: Record<string, unknown>,
+): Promise<void> {
   let input: unknown;
   try {
     input = JSON.parse(String(options.input ?? "{}"));
   } catch (error) {
     throw new UsageError(`--input is not JSON: ${(error as Error).message}`, `--input '{"name":"CLAWDINATOR-2"}'`);
   }
-  const { approval } = await (await connect(context)).post<{ approval: ApprovalView }>("/api/operations", { operation, input });
+  const { approval } = await (await connect(context)).post<{ approval: ApprovalView }>("/api/operations", {
+    operation,
+    input,
+  });
   context.output.result(approval, () =>
     approval.state === "pending"
       ? `proposed: ${approval.summary}\n  clawdinator approvals approve ${approval.id}`
@@ -36,13 +43,18 @@ export async function propose(context: CommandContext, operation: string, option
 }
 
 export async function act(context: CommandContext, id: string, action: "cancel" | "resume"): Promise<void> {
-  const operation = await (await connect(context)).post<OperationView>(`/api/operations/${encodeURIComponent(id)}`, { action });
+  const operation = await (await connect(context)).post<OperationView>(`/api/operations/${encodeURIComponent(id)}`, {
+    action,
+  });
   context.output.result(operation, () => `${id}: ${action === "cancel" ? "is being cancelled" : "is taken up again"}`);
 }
 
 function render(operation: OperationView): string {
   const rows = operation.steps.map((step) => {
-    const seconds = step.startedAt !== null && step.endedAt !== null ? `${((step.endedAt - step.startedAt) / 1000).toFixed(1)} s` : "";
+    const seconds =
+      step.startedAt !== null && step.endedAt !== null
+        ? `${((step.endedAt - step.startedAt) / 1000).toFixed(1)} s`
+        : "";
     return [step.name, step.state, timeOf(step.startedAt), seconds, String(step.attempts), step.error ?? ""];
   });
   return [
@@ -51,6 +63,13 @@ function render(operation: OperationView): string {
     "",
     table(["STEP", "STATE", "STARTED (UTC)", "TOOK", "TRIES", "ERROR"], rows),
     ...(operation.progress ? [`… ${operation.progress}`] : []),
-    ...(operation.error ? ["", `error: ${operation.error.message}`, `  → ${operation.error.hint}`, ...operation.error.log.map((line) => `  | ${line}`)] : []),
+    ...(operation.error
+      ? [
+          "",
+          `error: ${operation.error.message}`,
+          `  → ${operation.error.hint}`,
+          ...operation.error.log.map((line) => `  | ${line}`),
+        ]
+      : []),
   ].join("\n");
 }

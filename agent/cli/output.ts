@@ -54,7 +54,11 @@ export function reportError(error: unknown, json: boolean): number {
 /** Columns as wide as their widest cell; two spaces between; no trailing blanks. */
 export function table(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
-  const render = (cells: string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  const render = (cells: string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   return [render(head), ...rows.map(render)].join("\n");
 }
 

@@ -6,12 +6,12 @@
 import { randomBytes } from "node:crypto";
 import { ToolError } from "../../tools/errors.ts";
 import { differences, digestOf, type Json, sha256 } from "../../tools/json.ts";
+import type { PolicyInForce } from "../../tools/policy-pin.ts";
 import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, PlanDraft, Proposer } from "../../tools/tool.ts";
 import type { ApprovalState, ApprovalView, Decision, Vote } from "../protocol.ts";
 import type { AuditLog } from "./audit.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
-import type { PolicyInForce } from "../../tools/policy-pin.ts";
 
 export interface ApprovalRecord {
   formatVersion: 1;
@@ -137,7 +137,12 @@ export function createApprovals(options: {
     async decide({ id, actor, decision }) {
       const before = await read(id);
       if (!before) {
-        return refuse("unknown_approval", null, `there is no approval ${id}`, "`clawdinator approvals list` shows them all");
+        return refuse(
+          "unknown_approval",
+          null,
+          `there is no approval ${id}`,
+          "`clawdinator approvals list` shows them all",
+        );
       }
       const now = await store.now();
       const inForce = await options.policy();
@@ -152,7 +157,11 @@ export function createApprovals(options: {
       if (!wasChanged || failed) {
         if (failed?.code === "expired") await approvals.expire();
         const latest = toView((await read(id)) ?? record);
-        const { code, message, hint } = failed ?? { code: "unchanged", message: "nothing changed", hint: "look at it again" };
+        const { code, message, hint } = failed ?? {
+          code: "unchanged",
+          message: "nothing changed",
+          hint: "look at it again",
+        };
         await audit.write({
           action: "approval.refused",
           actor: `maintainer:${actor.maintainer.id}`,
@@ -202,7 +211,9 @@ export function createApprovals(options: {
       // Deriving the facts takes its time, so the clock is asked once more.
       const now = await store.now();
       const claimed = await change(id, (current) =>
-        current.state === "approved" && now < current.expiresAt ? { ...current, state: "executed", operationId } : undefined,
+        current.state === "approved" && now < current.expiresAt
+          ? { ...current, state: "executed", operationId }
+          : undefined,
       );
       if (!claimed.changed || !claimed.record) return false;
       await audit.write({
@@ -226,11 +237,21 @@ export function createApprovals(options: {
         if (now < record.expiresAt) continue;
         const result = await change(record.id, (current) =>
           isOpen(current.state) && now >= current.expiresAt
-            ? { ...current, state: "expired", reason: `nobody completed it by ${new Date(current.expiresAt).toISOString()}` }
+            ? {
+                ...current,
+                state: "expired",
+                reason: `nobody completed it by ${new Date(current.expiresAt).toISOString()}`,
+              }
             : undefined,
         );
         if (!result.changed || !result.record) continue;
-        await audit.write({ action: "approval.expired", actor: "clock", surface: instance, subject: record.id, detail: record.plan.summary });
+        await audit.write({
+          action: "approval.expired",
+          actor: "clock",
+          surface: instance,
+          subject: record.id,
+          detail: record.plan.summary,
+        });
         changed(result.record);
       }
     },
@@ -284,7 +305,9 @@ export function createApprovals(options: {
       const { draft } = await options.plan({ operation, input, proposer });
       const found = differences(facts, draft.facts);
       if (found.length === 0) return null;
-      return found.map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join("\n");
+      return found
+        .map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} → ${JSON.stringify(after)}`)
+        .join("\n");
     } catch (error) {
       // What fails for a moment (a full disk, a busy store) says nothing about the facts: the approval waits.
       if (!(error instanceof ToolError)) throw error;
@@ -299,11 +322,22 @@ export function createApprovals(options: {
   async function supersede(record: ApprovalRecord, drift: string): Promise<void> {
     const result = await change(record.id, (current) =>
       current.state === "approved"
-        ? { ...current, state: "superseded", reason: `the facts changed after the approval:\n${drift}`, supersededBy: approvalId(successorKey(record)) }
+        ? {
+            ...current,
+            state: "superseded",
+            reason: `the facts changed after the approval:\n${drift}`,
+            supersededBy: approvalId(successorKey(record)),
+          }
         : undefined,
     );
     if (!result.changed || !result.record) return;
-    await audit.write({ action: "approval.superseded", actor: `instance:${instance}`, surface: instance, subject: record.id, detail: drift });
+    await audit.write({
+      action: "approval.superseded",
+      actor: `instance:${instance}`,
+      surface: instance,
+      subject: record.id,
+      detail: drift,
+    });
     changed(await proposeSuccessor(result.record));
   }
 
@@ -365,13 +399,25 @@ function refusalOf(options: {
     };
   }
   if (record.state === "superseded") {
-    return { code: "superseded", message: `${record.id} was superseded: ${record.reason}`, hint: `decide ${record.supersededBy ?? "a new proposal"} instead` };
+    return {
+      code: "superseded",
+      message: `${record.id} was superseded: ${record.reason}`,
+      hint: `decide ${record.supersededBy ?? "a new proposal"} instead`,
+    };
   }
   if (record.state === "expired" || (isOpen(record.state) && now >= record.expiresAt)) {
-    return { code: "expired", message: `${record.id} expired at ${new Date(record.expiresAt).toISOString()}`, hint: "ask for it again" };
+    return {
+      code: "expired",
+      message: `${record.id} expired at ${new Date(record.expiresAt).toISOString()}`,
+      hint: "ask for it again",
+    };
   }
   if (record.state !== "pending") {
-    return { code: "already_decided", message: `${record.id} was already decided: ${describeVotes(record)}`, hint: "nothing to do" };
+    return {
+      code: "already_decided",
+      message: `${record.id} was already decided: ${describeVotes(record)}`,
+      hint: "nothing to do",
+    };
   }
   if (decision.digest !== record.digest) {
     return {
@@ -382,7 +428,11 @@ function refusalOf(options: {
   }
   const earlier = record.votes.findLast((vote) => vote.maintainer === actor.maintainer.id);
   // A vote that somebody else cast with --as and that does not count must not take away the person's own.
-  if (earlier && decision.decision === "approve" && (earlier.counts || whyNotCounted({ record, actor, approvers }) !== null)) {
+  if (
+    earlier &&
+    decision.decision === "approve" &&
+    (earlier.counts || whyNotCounted({ record, actor, approvers }) !== null)
+  ) {
     return {
       code: "already_voted",
       message: `${actor.maintainer.name} voted already, through ${earlier.surface} at ${new Date(earlier.at).toISOString()}; one person has one vote`,
@@ -464,5 +514,19 @@ function toView(record: ApprovalRecord): ApprovalView {
   const { id, operation, digest, state, createdAt, expiresAt, votes, reason, supersededBy, operationId, plan } = record;
   const { summary } = plan;
   const { quorum } = plan.policy.rule;
-  return { id, operation, digest, state, summary, createdAt, expiresAt, quorum, votes, reason, supersededBy, operationId, plan };
+  return {
+    id,
+    operation,
+    digest,
+    state,
+    summary,
+    createdAt,
+    expiresAt,
+    quorum,
+    votes,
+    reason,
+    supersededBy,
+    operationId,
+    plan,
+  };
 }

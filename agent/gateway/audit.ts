@@ -36,7 +36,8 @@ export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => voi
       for (const { key } of keys) {
         if (found.length >= limit) break;
         const entry = (await store.get(key))?.value as unknown as AuditEntry | undefined;
-        if (entry && (!subject || entry.subject === subject || entry.subject.startsWith(`${subject}/`))) found.push(entry);
+        if (entry && (!subject || entry.subject === subject || entry.subject.startsWith(`${subject}/`)))
+          found.push(entry);
       }
       return found;
     },

@@ -4,8 +4,8 @@
  */
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { readDesired } from "../../tools/fleet/desired.ts";
-import { readNames } from "../../tools/fleet/names.ts";
 import type { DriftItem } from "../../tools/fleet/model.ts";
+import { readNames } from "../../tools/fleet/names.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
 import { digestOf, type Json } from "../../tools/json.ts";
 import { parsePolicy, policyDigest } from "../../tools/policy.ts";
@@ -65,13 +65,22 @@ export function createFleetKeeper(options: {
       return null;
     });
     if (!request) {
-      await audit.write({ action: "repository.unapproved", actor: "repository", surface: instance, subject: `commit/${tip}`, detail: item.detail });
+      await audit.write({
+        action: "repository.unapproved",
+        actor: "repository",
+        surface: instance,
+        subject: `commit/${tip}`,
+        detail: item.detail,
+      });
       return;
     }
     const digest = digestOf(request as unknown as Json);
     const open = await approvals.list();
     const isAsked = open.some(
-      (approval) => approval.plan.proposer.kind === "repository" && approval.plan.proposer.id === digest && approval.state !== "executed",
+      (approval) =>
+        approval.plan.proposer.kind === "repository" &&
+        approval.plan.proposer.id === digest &&
+        approval.state !== "executed",
     );
     if (isAsked) return;
     const desired = await readDesired(store);
@@ -79,11 +88,24 @@ export function createFleetKeeper(options: {
       .propose({
         ...request,
         key: `repository/${desired.commit}/${digest}`,
-        proposer: { kind: "repository", id: digest, name: `commit ${tip.slice(0, 12)}`, message: null, conversation: null, influencedByPublicText: true },
+        proposer: {
+          kind: "repository",
+          id: digest,
+          name: `commit ${tip.slice(0, 12)}`,
+          message: null,
+          conversation: null,
+          influencedByPublicText: true,
+        },
       })
       .catch(async (error: unknown) => {
         const detail = `${item.detail}; it cannot become a proposal: ${describeError(error).message}`;
-        await audit.write({ action: "repository.unapproved", actor: "repository", surface: instance, subject: `commit/${tip}`, detail });
+        await audit.write({
+          action: "repository.unapproved",
+          actor: "repository",
+          surface: instance,
+          subject: `commit/${tip}`,
+          detail,
+        });
       });
   }
 
@@ -96,10 +118,16 @@ export function createFleetKeeper(options: {
       if (policyDigest(policy) === (await readPolicy(store)).digest) return null;
       return { operation: "policy_change", input: { policy: policy as unknown as Json } };
     }
-    const [before, after] = [(await fleet.desired()).instances[name], (await fleet.repository.desiredAt(tip)).instances[name]];
+    const [before, after] = [
+      (await fleet.desired()).instances[name],
+      (await fleet.repository.desiredAt(tip)).instances[name],
+    ];
     if (!after) return before ? { operation: "instance_retire", input: { name } } : null;
     const revision = after.revision === "checkout" ? undefined : after.revision;
-    return { operation: before ? "instance_replace" : "instance_launch", input: { name, ...(revision ? { revision } : {}) } };
+    return {
+      operation: before ? "instance_replace" : "instance_launch",
+      input: { name, ...(revision ? { revision } : {}) },
+    };
   }
 
   /** Starts what died; never in the middle of an operation, which may be stopping it on purpose. */
@@ -119,10 +147,25 @@ export function createFleetKeeper(options: {
       if (!spec || spec.image === "checkout") continue;
       const planned = restarts.get(record.holder) ?? { at: 0, delayMs: firstRestartMs };
       if (performance.now() < planned.at) continue;
-      restarts.set(record.holder, { at: performance.now() + planned.delayMs, delayMs: Math.min(planned.delayMs * 2, longestRestartMs) });
-      const { started } = await fleet.provider.launch({ instance: record.holder, name: record.name, image: spec.image, revision: spec.revision, port: record.port });
+      restarts.set(record.holder, {
+        at: performance.now() + planned.delayMs,
+        delayMs: Math.min(planned.delayMs * 2, longestRestartMs),
+      });
+      const { started } = await fleet.provider.launch({
+        instance: record.holder,
+        name: record.name,
+        image: spec.image,
+        revision: spec.revision,
+        port: record.port,
+      });
       if (!started) continue;
-      await audit.write({ action: "instance.restarted", actor: `instance:${instance}`, surface: instance, subject: record.name, detail: `${record.holder} had died` });
+      await audit.write({
+        action: "instance.restarted",
+        actor: `instance:${instance}`,
+        surface: instance,
+        subject: record.name,
+        detail: `${record.holder} had died`,
+      });
     }
   }
 

@@ -27,9 +27,14 @@ export interface Identity {
 }
 
 /** The instance named by `--instance`; without it, this checkout's instance of that name, made when there is none. */
-export async function findIdentity(options: { home: string; name: string; instance: string | null }): Promise<Identity> {
+export async function findIdentity(options: {
+  home: string;
+  name: string;
+  instance: string | null;
+}): Promise<Identity> {
   const { home } = options;
-  const instance = options.instance ?? (await findCheckoutInstance(home, options.name)) ?? `i-${randomBytes(6).toString("hex")}`;
+  const instance =
+    options.instance ?? (await findCheckoutInstance(home, options.name)) ?? `i-${randomBytes(6).toString("hex")}`;
   const paths = instancePaths(home, instance);
   const spec = await readSpec(paths.spec);
   if (spec) {
@@ -66,7 +71,10 @@ export async function readCheckout(directory: string): Promise<{ revision: strin
   const git = (parameters: string[]): Promise<{ stdout: string }> =>
     run("git", ["-c", `safe.directory=${directory}`, "-C", directory, ...parameters], { maxBuffer: 16 * 1024 * 1024 });
   try {
-    const [head, status] = await Promise.all([git(["rev-parse", "HEAD"]), git(["status", "--porcelain", "--untracked-files=no"])]);
+    const [head, status] = await Promise.all([
+      git(["rev-parse", "HEAD"]),
+      git(["status", "--porcelain", "--untracked-files=no"]),
+    ]);
     return { revision: head.stdout.trim(), dirty: status.stdout.trim() !== "" };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") {

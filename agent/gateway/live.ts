@@ -60,7 +60,10 @@ export function createLive(options: {
       const fleet = await options.fleet();
       // Ages move by themselves; what counts is when a heartbeat was written.
       const shape = JSON.stringify(
-        fleet.instances.map((instance) => ({ ...instance, heartbeatAgeMs: fleet.at - (instance.heartbeatAgeMs ?? fleet.at) })),
+        fleet.instances.map((instance) => ({
+          ...instance,
+          heartbeatAgeMs: fleet.at - (instance.heartbeatAgeMs ?? fleet.at),
+        })),
       );
       const fleetChanged = shape !== lastFleet;
       lastFleet = shape;

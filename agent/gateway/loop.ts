@@ -1,5 +1,8 @@
 /** Runs `work` soon after each call, never twice at once, and once more when called while it ran. */
-export function createLoop(work: () => Promise<void>, onError: (error: unknown) => void): { wake(): void; stop(): Promise<void> } {
+export function createLoop(
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+): { wake(): void; stop(): Promise<void> } {
   let isRunning = false;
   let again = false;
   let stopped = false;

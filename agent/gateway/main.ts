@@ -155,10 +155,22 @@ export async function startGateway(boot: Boot, options: GatewayOptions): Promise
       onTake: async (epoch) => {
         const taken = await openHttp();
         port = taken.port;
-        await audit.write({ action: "name.taken", actor: `instance:${instance}`, surface: instance, subject: name, detail: `epoch ${epoch}, port ${port}` });
+        await audit.write({
+          action: "name.taken",
+          actor: `instance:${instance}`,
+          surface: instance,
+          subject: name,
+          detail: `epoch ${epoch}, port ${port}`,
+        });
       },
       onDrain: async () => {
-        await audit.write({ action: "name.draining", actor: `instance:${instance}`, surface: instance, subject: name, detail: "a maintainer approved its replacement or retirement" });
+        await audit.write({
+          action: "name.draining",
+          actor: `instance:${instance}`,
+          surface: instance,
+          subject: name,
+          detail: "a maintainer approved its replacement or retirement",
+        });
         await scheduler.drainRuns(config.fleet.drainSeconds * 1000);
         await http.close();
         port = null;
@@ -193,17 +205,55 @@ export async function startGateway(boot: Boot, options: GatewayOptions): Promise
     });
     cleanup.push(() => mindServer.close());
     boot.setConnected(() => mindServer.connected() !== null);
-    const scheduler = createScheduler({ store, instance, name, presence, approvals, operations, inbox, runs, live, fleet, audit, pause, log });
+    const scheduler = createScheduler({
+      store,
+      instance,
+      name,
+      presence,
+      approvals,
+      operations,
+      inbox,
+      runs,
+      live,
+      fleet,
+      audit,
+      pause,
+      log,
+    });
     const fleetMade =
       identity.image === "checkout"
         ? presence.phase("fleet", () => ensureFleet({ store, paths, repository, name, author: authorOf(name) }))
         : Promise.resolve();
     fleetMade.catch(() => {});
     const loginToken = await ensureFirst();
-    const api = { home, config, identity, version, program, store, audit, maintainers, pause, approvals, operations, inbox, runs, live, fleet, presence, plan, policy, scheduler };
+    const api = {
+      home,
+      config,
+      identity,
+      version,
+      program,
+      store,
+      audit,
+      maintainers,
+      pause,
+      approvals,
+      operations,
+      inbox,
+      runs,
+      live,
+      fleet,
+      presence,
+      plan,
+      policy,
+      scheduler,
+    };
 
     presence.setCheck({ name: "mind", ok: false, detail: "starting" });
-    const control = await startControl({ ...api, socket: identity.paths.controlSocket, stop: (reason) => void stop(reason) });
+    const control = await startControl({
+      ...api,
+      socket: identity.paths.controlSocket,
+      stop: (reason) => void stop(reason),
+    });
     cleanup.push(() => control.close());
 
     if (checkout) Object.assign(program, await checkout);
@@ -284,7 +334,10 @@ export async function startGateway(boot: Boot, options: GatewayOptions): Promise
     return {
       instance,
       name,
-      url: () => (port === null ? null : `http://${config.gateway.host.includes(":") ? `[${config.gateway.host}]` : config.gateway.host}:${port}`),
+      url: () =>
+        port === null
+          ? null
+          : `http://${config.gateway.host.includes(":") ? `[${config.gateway.host}]` : config.gateway.host}:${port}`,
       loginToken,
       ended,
       stop,

@@ -1,12 +1,22 @@
 /** The gateway's end of `mind.sock`. Everything that comes in is a claim and is validated; nothing here can approve. */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+
 import { chmodSync, rmSync } from "node:fs";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { describeError } from "../../tools/errors.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
 import { prepareSocketDirectory } from "../paths.ts";
-import { eventsSchema, type Hello, type HelloAnswer, helloSchema, type Proof, proofSchema, proposeSchema, type Work } from "../protocol.ts";
+import {
+  eventsSchema,
+  type Hello,
+  type HelloAnswer,
+  helloSchema,
+  type Proof,
+  proofSchema,
+  proposeSchema,
+  type Work,
+} from "../protocol.ts";
 import type { Runs } from "./runs.ts";
 
 // Importing node:http by name loads all of it, a WebSocket client included: 40 ms of every start.
@@ -74,12 +84,22 @@ export async function startMindServer(options: {
       const { run, events } = eventsSchema.parse(await readJson(request));
       const known = await runs.onEvents(run, events);
       if (known) sendJson(response, 200, {});
-      else sendJson(response, 404, problem("unknown_run", `there is no run ${run}`, "drop it; it is delivered again where it belongs"));
+      else
+        sendJson(
+          response,
+          404,
+          problem("unknown_run", `there is no run ${run}`, "drop it; it is delivered again where it belongs"),
+        );
     },
     "POST /propose": async (request, response) => {
       const answer = await runs.propose(proposeSchema.parse(await readJson(request)));
       if (answer) sendJson(response, 200, answer);
-      else sendJson(response, 404, problem("unknown_run", "there is no such run", "a proposal belongs to a run that was delivered here"));
+      else
+        sendJson(
+          response,
+          404,
+          problem("unknown_run", "there is no such run", "a proposal belongs to a run that was delivered here"),
+        );
     },
     "POST /proof": async (request, response) => {
       options.onProof(proofSchema.parse(await readJson(request)));
@@ -93,7 +113,12 @@ export async function startMindServer(options: {
     const path = (request.url ?? "/").split("?")[0];
     const route = routes[`${request.method} ${path}`];
     if (route) await route(request, response);
-    else sendJson(response, 404, problem("unknown_route", `there is no ${request.method} ${path}`, "see agent/protocol.ts"));
+    else
+      sendJson(
+        response,
+        404,
+        problem("unknown_route", `there is no ${request.method} ${path}`, "see agent/protocol.ts"),
+      );
   };
 
   // Whatever comes in, nothing of it may be thrown out of here: that would end the gateway.
@@ -111,7 +136,12 @@ export async function startMindServer(options: {
         request.resume();
         return;
       }
-      if (error instanceof SyntaxError) sendJson(response, 400, problem("invalid_json", `the body is not JSON: ${error.message}`, "see agent/protocol.ts"));
+      if (error instanceof SyntaxError)
+        sendJson(
+          response,
+          400,
+          problem("invalid_json", `the body is not JSON: ${error.message}`, "see agent/protocol.ts"),
+        );
       else sendJson(response, 500, { error: describeError(error) });
     });
   });
@@ -157,6 +187,10 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   response.end(text);
 }
 
-function problem(code: string, message: string, hint: string): { error: { code: string; message: string; hint: string } } {
+function problem(
+  code: string,
+  message: string,
+  hint: string,
+): { error: { code: string; message: string; hint: string } } {
   return { error: { code, message, hint } };
 }

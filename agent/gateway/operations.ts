@@ -4,8 +4,8 @@
  * another run of the same code finishes or compensates the operation.
  */
 import { describeError, ToolError } from "../../tools/errors.ts";
-import { type Json, sha256 } from "../../tools/json.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
+import { type Json, sha256 } from "../../tools/json.ts";
 import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, Step, StepContext } from "../../tools/tool.ts";
 import type { ApprovalState, OperationState, OperationView, StepState } from "../protocol.ts";
@@ -104,13 +104,21 @@ export function createOperations(options: {
   };
 
   const writeStep = (id: string, name: string, apply: (step: StepRecord) => StepRecord): Promise<OperationRecord> =>
-    write(id, (record) => ({ ...record, steps: record.steps.map((step) => (step.name === name ? apply(step) : step)) }));
+    write(id, (record) => ({
+      ...record,
+      steps: record.steps.map((step) => (step.name === name ? apply(step) : step)),
+    }));
 
   const actor = { actor: `instance:${self}`, surface: self };
 
   /** Told before the journal says it: a kill in between repeats the step, and its event is still told once. */
   const auditStep = (record: OperationRecord, step: string, what: string, detail: string): Promise<unknown> => {
-    const entry = { action: `operation.step.${what}`, ...actor, subject: record.id, detail: detail ? `${step}: ${detail}` : step };
+    const entry = {
+      action: `operation.step.${what}`,
+      ...actor,
+      subject: record.id,
+      detail: detail ? `${step}: ${detail}` : step,
+    };
     const isFinal = what === "succeeded" || what === "failed" || what === "compensated";
     return audit.write(entry, isFinal ? { once: `${record.id}/${step}/${what}` } : {});
   };
@@ -146,7 +154,14 @@ export function createOperations(options: {
   async function run(first: OperationRecord, signal: AbortSignal): Promise<void> {
     const tool = options.operationByName(first.operation);
     if (!tool) {
-      await finish(first.id, "failed", new ToolError(`this version knows no operation ${first.operation}`, { code: "unknown_operation", hint: "resume it on an instance whose version does" }));
+      await finish(
+        first.id,
+        "failed",
+        new ToolError(`this version knows no operation ${first.operation}`, {
+          code: "unknown_operation",
+          hint: "resume it on an instance whose version does",
+        }),
+      );
       return;
     }
     const steps = tool.steps(first.plan);
@@ -164,15 +179,31 @@ export function createOperations(options: {
     await runBackward(record, steps, undo.signal);
   }
 
-  async function runForward(first: OperationRecord, steps: Step[], signal: AbortSignal): Promise<OperationRecord | "handed_over"> {
+  async function runForward(
+    first: OperationRecord,
+    steps: Step[],
+    signal: AbortSignal,
+  ): Promise<OperationRecord | "handed_over"> {
     let record = first;
     for (const step of steps) {
       const known = record.steps.find((one) => one.name === step.name);
       if (known?.state === "succeeded") continue;
-      if (record.cancelRequested) return fail(record, new ToolError(`cancelled by ${record.cancelRequested}`, { code: "cancelled", hint: "propose it again when it is wanted" }));
+      if (record.cancelRequested)
+        return fail(
+          record,
+          new ToolError(`cancelled by ${record.cancelRequested}`, {
+            code: "cancelled",
+            hint: "propose it again when it is wanted",
+          }),
+        );
       failpoint(`${step.name}.before`);
       const startedAt = await store.now();
-      record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "running", startedAt: one.startedAt ?? startedAt, attempts: one.attempts + 1 }));
+      record = await writeStep(record.id, step.name, (one) => ({
+        ...one,
+        state: "running",
+        startedAt: one.startedAt ?? startedAt,
+        attempts: one.attempts + 1,
+      }));
       await auditStep(record, step.name, "started", "");
       failpoint(`${step.name}.intent`);
       try {
@@ -184,14 +215,20 @@ export function createOperations(options: {
         failpoint(`${step.name}.effect`);
         const endedAt = await store.now();
         await auditStep(record, step.name, "succeeded", summarize(outcome.result));
-        record = await writeStep(record.id, step.name, (one) => ({ ...one, state: "succeeded", endedAt, result: outcome.result }));
+        record = await writeStep(record.id, step.name, (one) => ({
+          ...one,
+          state: "succeeded",
+          endedAt,
+          result: outcome.result,
+        }));
         failpoint(`${step.name}.after`);
       } catch (error) {
         if (error instanceof OwnershipLost || stopping) throw error;
         const endedAt = await store.now();
         const { message } = describeError(error);
         await auditStep(record, step.name, "failed", message);
-        const failed = (one: StepRecord): StepRecord => (one.name === step.name ? { ...one, state: "failed", endedAt, error: message } : one);
+        const failed = (one: StepRecord): StepRecord =>
+          one.name === step.name ? { ...one, state: "failed", endedAt, error: message } : one;
         return fail(record, error, failed);
       }
     }
@@ -209,15 +246,26 @@ export function createOperations(options: {
   }
 
   /** Turns a failure into compensation, in the same write as the failed step, so that no restart tries that step again. */
-  async function fail(record: OperationRecord, error: unknown, change = (step: StepRecord): StepRecord => step): Promise<OperationRecord> {
+  async function fail(
+    record: OperationRecord,
+    error: unknown,
+    change = (step: StepRecord): StepRecord => step,
+  ): Promise<OperationRecord> {
     const { message, hint } = describeError(error);
     const log = logOf(error);
-    return write(record.id, (current) => ({ ...current, state: "compensating", error: { message, hint, log }, steps: current.steps.map(change) }));
+    return write(record.id, (current) => ({
+      ...current,
+      state: "compensating",
+      error: { message, hint, log },
+      steps: current.steps.map(change),
+    }));
   }
 
   async function runBackward(first: OperationRecord, steps: Step[], signal: AbortSignal): Promise<void> {
     let record = first;
-    const lastPivot = steps.findLastIndex((step) => step.pivot && record.steps.some((one) => one.name === step.name && one.state === "succeeded"));
+    const lastPivot = steps.findLastIndex(
+      (step) => step.pivot && record.steps.some((one) => one.name === step.name && one.state === "succeeded"),
+    );
     let compensated = false;
     for (const step of steps.slice(lastPivot + 1).reverse()) {
       const known = record.steps.find((one) => one.name === step.name);
@@ -256,7 +304,12 @@ export function createOperations(options: {
       } catch (error) {
         if (error instanceof OwnershipLost || stopping) throw error;
         if (attempt === compensationAttempts) return error;
-        options.log("warn", "compensation failed, trying again", { operation: record.id, step: step.name, attempt, error: describeError(error).message });
+        options.log("warn", "compensation failed, trying again", {
+          operation: record.id,
+          step: step.name,
+          attempt,
+          error: describeError(error).message,
+        });
         await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
       }
     }
@@ -283,7 +336,9 @@ export function createOperations(options: {
     const renew = setInterval(() => {
       void store
         .now()
-        .then((now) => write(record.id, (current) => ({ ...current, owner: { instance: self, until: now + ownerLeaseMs } })))
+        .then((now) =>
+          write(record.id, (current) => ({ ...current, owner: { instance: self, until: now + ownerLeaseMs } })),
+        )
         .catch((error: unknown) => {
           if (error instanceof OwnershipLost) abort.abort(error);
         });
@@ -293,7 +348,10 @@ export function createOperations(options: {
     entry.ended = run(record, abort.signal)
       .catch((error: unknown) => {
         if (error instanceof OwnershipLost || stopping) return;
-        options.log("error", "an operation stopped and will be taken up again", { operation: record.id, error: describeError(error).message });
+        options.log("error", "an operation stopped and will be taken up again", {
+          operation: record.id,
+          error: describeError(error).message,
+        });
       })
       .finally(() => {
         clearInterval(renew);
@@ -316,10 +374,22 @@ export function createOperations(options: {
         state: "running",
         owner: null,
         handedOverBy: null,
-        approvedBy: approval.votes.filter((vote) => vote.decision === "approve" && vote.counts).map((vote) => vote.name),
+        approvedBy: approval.votes
+          .filter((vote) => vote.decision === "approve" && vote.counts)
+          .map((vote) => vote.name),
         startedAt: await store.now(),
         endedAt: null,
-        steps: tool.steps(plan).map(({ name }) => ({ name, state: "pending", startedAt: null, endedAt: null, attempts: 0, result: null, error: null })),
+        steps: tool
+          .steps(plan)
+          .map(({ name }) => ({
+            name,
+            state: "pending",
+            startedAt: null,
+            endedAt: null,
+            attempts: 0,
+            result: null,
+            error: null,
+          })),
         cancelRequested: null,
         error: null,
       };
@@ -332,7 +402,10 @@ export function createOperations(options: {
         const id = key.slice("operations/".length);
         if (running.has(id) || ended.get(id) === version) continue;
         const record = await read(id).catch((error: unknown) => {
-          options.log("error", "an operation's record cannot be read", { operation: id, error: describeError(error).message });
+          options.log("error", "an operation's record cannot be read", {
+            operation: id,
+            error: describeError(error).message,
+          });
           // Said once, until somebody mends it.
           ended.set(id, version);
           return null;
@@ -360,15 +433,30 @@ export function createOperations(options: {
       const { value } = await update<Json>(store, `operations/${id}`, (current) => {
         if (!current) return undefined;
         const record = parseRecord(current, id);
-        return record.state === "running" && !record.cancelRequested ? ({ ...record, cancelRequested: by } as unknown as Json) : undefined;
+        return record.state === "running" && !record.cancelRequested
+          ? ({ ...record, cancelRequested: by } as unknown as Json)
+          : undefined;
       });
       if (!value) throw unknownOperation(id);
       const record = parseRecord(value, id);
       if (record.state !== "running" && !record.cancelRequested) {
-        throw new ToolError(`${id} is ${record.state}; there is nothing to cancel`, { code: "not_running", hint: "`clawdinator operations list` shows what runs" });
+        throw new ToolError(`${id} is ${record.state}; there is nothing to cancel`, {
+          code: "not_running",
+          hint: "`clawdinator operations list` shows what runs",
+        });
       }
-      await audit.write({ action: "operation.cancel_requested", actor: by, surface: self, subject: id, detail: record.plan.summary });
-      running.get(id)?.abort.abort(new ToolError(`cancelled by ${by}`, { code: "cancelled", hint: "propose it again when it is wanted" }));
+      await audit.write({
+        action: "operation.cancel_requested",
+        actor: by,
+        surface: self,
+        subject: id,
+        detail: record.plan.summary,
+      });
+      running
+        .get(id)
+        ?.abort.abort(
+          new ToolError(`cancelled by ${by}`, { code: "cancelled", hint: "propose it again when it is wanted" }),
+        );
       options.onChange?.(view(record));
       return view(record);
     },
@@ -377,13 +465,31 @@ export function createOperations(options: {
       const { value, changed } = await update<Json>(store, `operations/${id}`, (current) => {
         const record = parseRecord(current, id);
         const unfinished = record.state === "failed" && record.steps.some((step) => step.state === "compensating");
-        return unfinished ? ({ ...record, state: "compensating", endedAt: null, owner: null, resumed: (record.resumed ?? 0) + 1 } as unknown as Json) : undefined;
+        return unfinished
+          ? ({
+              ...record,
+              state: "compensating",
+              endedAt: null,
+              owner: null,
+              resumed: (record.resumed ?? 0) + 1,
+            } as unknown as Json)
+          : undefined;
       });
       const record = parseRecord(value, id);
       if (!changed && !isLive(record.state)) {
-        throw new ToolError(`${id} is ${record.state}; nothing of it is left to undo`, { code: "not_resumable", hint: "propose the operation again" });
+        throw new ToolError(`${id} is ${record.state}; nothing of it is left to undo`, {
+          code: "not_resumable",
+          hint: "propose the operation again",
+        });
       }
-      if (changed) await audit.write({ action: "operation.resumed", actor: by, surface: self, subject: id, detail: record.plan.summary });
+      if (changed)
+        await audit.write({
+          action: "operation.resumed",
+          actor: by,
+          surface: self,
+          subject: id,
+          detail: record.plan.summary,
+        });
       return view(record);
     },
 
@@ -427,7 +533,10 @@ function parseRecord(value: Json, id: string): OperationRecord {
   const record = value as unknown as OperationRecord | null;
   if (!record) throw unknownOperation(id);
   if (record.formatVersion !== 1 || !Array.isArray(record.steps) || typeof record.plan?.facts !== "object") {
-    const why = record.formatVersion === 1 ? "is damaged" : `has format ${JSON.stringify(record.formatVersion) ?? "none"}, which this version does not know`;
+    const why =
+      record.formatVersion === 1
+        ? "is damaged"
+        : `has format ${JSON.stringify(record.formatVersion) ?? "none"}, which this version does not know`;
     throw new ToolError(`the journal of ${id} ${why}`, {
       code: "journal_unreadable",
       hint: "start the version that wrote it, or restore the store from a backup; other operations are not affected",
@@ -437,11 +546,16 @@ function parseRecord(value: Json, id: string): OperationRecord {
 }
 
 function unknownOperation(id: string): ToolError {
-  return new ToolError(`there is no operation ${id}`, { code: "unknown_operation", hint: "`clawdinator operations list` shows them all" });
+  return new ToolError(`there is no operation ${id}`, {
+    code: "unknown_operation",
+    hint: "`clawdinator operations list` shows them all",
+  });
 }
 
 function resultsOf(record: OperationRecord): { [step: string]: Json } {
-  return Object.fromEntries(record.steps.filter((step) => step.state === "succeeded").map((step) => [step.name, step.result]));
+  return Object.fromEntries(
+    record.steps.filter((step) => step.state === "succeeded").map((step) => [step.name, step.result]),
+  );
 }
 
 function summarize(result: Json): string {
@@ -456,14 +570,16 @@ function logOf(error: unknown): string[] {
 
 function toView(record: OperationRecord, progress: string | null): OperationView {
   const { id, operation, state, approval, digest, owner, startedAt, endedAt, error, approvedBy, plan } = record;
-  const steps = record.steps.map(({ name, state: stepState, startedAt: began, endedAt: ended, attempts, error: failure }) => ({
-    name,
-    state: stepState,
-    startedAt: began,
-    endedAt: ended,
-    attempts,
-    error: failure,
-  }));
+  const steps = record.steps.map(
+    ({ name, state: stepState, startedAt: began, endedAt: ended, attempts, error: failure }) => ({
+      name,
+      state: stepState,
+      startedAt: began,
+      endedAt: ended,
+      attempts,
+      error: failure,
+    }),
+  );
   return {
     id,
     operation,

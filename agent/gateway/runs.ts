@@ -1,6 +1,7 @@
 /** Runs in progress: what the mind works on for this holder, and who watches. */
-import { canonicalJson, type Json } from "../../tools/json.ts";
+
 import { describeError, isKnownError } from "../../tools/errors.ts";
+import { canonicalJson, type Json } from "../../tools/json.ts";
 import { parseCommand } from "../commands.ts";
 import type { ProposeAnswer, RunEvent, Work } from "../protocol.ts";
 import { type Approvals, approvalId } from "./approvals.ts";
@@ -79,45 +80,83 @@ export function createRuns(options: {
       return;
     }
     const answer: Answer = { proposals: run.proposals, error: run.error, done };
-    const own = await options.inbox.answer(run.message, { instance: options.instance, epoch: run.epoch }, answer).catch((error: unknown) => {
-      // Not recorded (a full disk): the mind says it again.
-      run.ended = false;
-      throw error;
-    });
+    const own = await options.inbox
+      .answer(run.message, { instance: options.instance, epoch: run.epoch }, answer)
+      .catch((error: unknown) => {
+        // Not recorded (a full disk): the mind says it again.
+        run.ended = false;
+        throw error;
+      });
     runs.delete(run.id);
     if (own) publish(run, done);
     else options.onAbandon(run.message.id);
   };
 
   const propose = async (run: Run, { call, operation, input }: ProposeRequest): Promise<ProposeAnswer> => {
-    const refused = (code: string, message: string, hint: string): ProposeAnswer => ({ status: "refused", code, message, hint });
+    const refused = (code: string, message: string, hint: string): ProposeAnswer => ({
+      status: "refused",
+      code,
+      message,
+      hint,
+    });
     const { message } = run;
     const key = `${message.channel}/${message.id}/${call}`;
     // Counted in the store, so that a restart in between does not begin at nothing.
     const made = (await options.approvals.list()).filter(({ plan }) => plan.proposer.message === message.id);
     const others = made.filter((one) => one.id !== approvalId(key));
     if (others.length === made.length && made.length >= options.proposalsPerRun) {
-      return refused("too_many_proposals", `one answer may propose ${options.proposalsPerRun} operations`, "ask again for the rest");
+      return refused(
+        "too_many_proposals",
+        `one answer may propose ${options.proposalsPerRun} operations`,
+        "ask again for the rest",
+      );
     }
     if (await options.isPaused()) {
-      return refused("paused", "the fleet is paused, so nothing is proposed", "a maintainer resumes it with `clawdinator resume`");
+      return refused(
+        "paused",
+        "the fleet is paused, so nothing is proposed",
+        "a maintainer resumes it with `clawdinator resume`",
+      );
     }
     // A typed command asks for one operation: whatever else comes of it is not what the person typed.
-    const isTyped = isTypedCommand(message, operation, input) && others.every((one) => one.plan.proposer.influencedByPublicText);
+    const isTyped =
+      isTypedCommand(message, operation, input) && others.every((one) => one.plan.proposer.influencedByPublicText);
     try {
       const approval = await options.approvals.propose({
         operation,
         input: (input ?? {}) as Json,
         key,
-        proposer: { ...message.author, message: message.id, conversation: message.conversation, influencedByPublicText: !isTyped },
+        proposer: {
+          ...message.author,
+          message: message.id,
+          conversation: message.conversation,
+          influencedByPublicText: !isTyped,
+        },
       });
       // The same call finds the first proposal, whatever it asks for now: what counts is what that one says.
       const { id, digest, summary, expiresAt, quorum, plan } = approval;
       const state = approval.state === "pending" ? "pending" : "approved";
-      const proposal: Proposal = { type: "proposal", approval: id, operation: approval.operation, digest, summary, state };
+      const proposal: Proposal = {
+        type: "proposal",
+        approval: id,
+        operation: approval.operation,
+        digest,
+        summary,
+        state,
+      };
       if (!run.proposals.some((one) => one.approval === id)) run.proposals.push(proposal);
       if (state === "approved") options.onApproved();
-      return { status: "proposed", approval: id, operation: approval.operation, digest, summary, state, expiresAt, quorum, warnings: plan.warnings };
+      return {
+        status: "proposed",
+        approval: id,
+        operation: approval.operation,
+        digest,
+        summary,
+        state,
+        expiresAt,
+        quorum,
+        warnings: plan.warnings,
+      };
     } catch (error) {
       if (!isKnownError(error)) throw error;
       const { code, message: text, hint } = describeError(error);
@@ -129,7 +168,18 @@ export function createRuns(options: {
     begin(message, { epoch, resumed }) {
       const id = `${message.id}.${epoch}`;
       if (runs.has(id)) return;
-      const run: Run = { id, message, epoch, resumed, events: [], proposals: [], error: null, listeners: new Set(), ended: false, proposing: Promise.resolve() };
+      const run: Run = {
+        id,
+        message,
+        epoch,
+        resumed,
+        events: [],
+        proposals: [],
+        error: null,
+        listeners: new Set(),
+        ended: false,
+        proposing: Promise.resolve(),
+      };
       runs.set(id, run);
       sendToMind?.(workOf(run, resumed));
     },
@@ -184,7 +234,8 @@ export function createRuns(options: {
       return () => run.listeners.delete(listener);
     },
 
-    running: (conversation) => [...runs.values()].filter((run) => run.message.conversation === conversation).map((run) => run.message.id),
+    running: (conversation) =>
+      [...runs.values()].filter((run) => run.message.conversation === conversation).map((run) => run.message.id),
     count: () => runs.size,
 
     abandon() {

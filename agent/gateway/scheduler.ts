@@ -48,7 +48,8 @@ export function createScheduler(options: {
   log: Log;
 }): Scheduler {
   const { store, instance, name, presence, approvals, operations, inbox, runs, live, log } = options;
-  const onError = (error: unknown): void => log("error", "a round failed and will be repeated", { error: describeError(error).message });
+  const onError = (error: unknown): void =>
+    log("error", "a round failed and will be repeated", { error: describeError(error).message });
   const proofs = new Map<string, (proof: Proof) => void>();
   const keeper = createFleetKeeper({ ...options, operations, approvals });
   let started = false;
@@ -83,9 +84,11 @@ export function createScheduler(options: {
   async function runApproved(): Promise<void> {
     for (const id of await approvals.approved()) {
       // One that cannot be started now must not hold up the others.
-      await approvals.execute(id, (record) => operations.start(record)).catch((error: unknown) => {
-        log("error", "an approved plan cannot be started yet", { approval: id, error: describeError(error).message });
-      });
+      await approvals
+        .execute(id, (record) => operations.start(record))
+        .catch((error: unknown) => {
+          log("error", "an approved plan cannot be started yet", { approval: id, error: describeError(error).message });
+        });
     }
   }
 

@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { isProcessLockHeld, readLockOwner } from "../process-lock.ts";
 
 /** Nothing of the gateway's environment but this reaches the mind: model keys, and what a process needs to run. */
-const inherited = /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|NODE_COMPILE_CACHE|OPENAI_.*|ANTHROPIC_.*|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+const inherited =
+  /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|NODE_COMPILE_CACHE|OPENAI_.*|ANTHROPIC_.*|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 10_000;
@@ -68,9 +69,20 @@ export function createSupervisor(options: {
     mkdirSync(dirname(options.log), { recursive: true });
     const log = openSync(options.log, "a", 0o600);
     const startedAt = performance.now();
-    const parameters = ["--disable-warning=ExperimentalWarning", join(options.program, "agent", "mind", "main.ts"), "--home", options.home, "--instance", options.instance];
+    const parameters = [
+      "--disable-warning=ExperimentalWarning",
+      join(options.program, "agent", "mind", "main.ts"),
+      "--home",
+      options.home,
+      "--instance",
+      options.instance,
+    ];
     if (options.configPath) parameters.push("--config", options.configPath);
-    child = spawn(process.execPath, parameters, { cwd: options.program, stdio: ["ignore", log, log], env: mindEnvironment(options.environment) });
+    child = spawn(process.execPath, parameters, {
+      cwd: options.program,
+      stdio: ["ignore", log, log],
+      env: mindEnvironment(options.environment),
+    });
     closeSync(log);
     options.onEvent("info", "mind started", { pid: child.pid ?? null });
     let ended = false;
@@ -90,14 +102,17 @@ export function createSupervisor(options: {
 
   return {
     start: begin,
-    pid: () => child?.pid ?? (isProcessLockHeld(options.mindLock) ? (readLockOwner(options.mindLock)?.pid ?? null) : null),
+    pid: () =>
+      child?.pid ?? (isProcessLockHeld(options.mindLock) ? (readLockOwner(options.mindLock)?.pid ?? null) : null),
     async stop(graceMs) {
       stopping = true;
       if (timer) clearTimeout(timer);
-      const pid = child?.pid ?? (isProcessLockHeld(options.mindLock) ? readLockOwner(options.mindLock)?.pid : undefined);
+      const pid =
+        child?.pid ?? (isProcessLockHeld(options.mindLock) ? readLockOwner(options.mindLock)?.pid : undefined);
       if (!pid) return;
       signal(pid, "SIGTERM");
-      const alive = (): boolean => (child ? child.exitCode === null && child.signalCode === null : isProcessLockHeld(options.mindLock));
+      const alive = (): boolean =>
+        child ? child.exitCode === null && child.signalCode === null : isProcessLockHeld(options.mindLock);
       const end = performance.now() + graceMs;
       while (alive() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
       if (alive()) signal(pid, "SIGKILL");

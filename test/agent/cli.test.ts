@@ -17,26 +17,67 @@ const commands = leaves(buildCommandLine());
 
 function helpOf(command: Command): string {
   let text = "";
-  command.configureOutput({ writeOut: (part) => { text += part; } });
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
   command.outputHelp();
   return text;
 }
 
 test("there is every command that the documentation names", () => {
   const names = commands.map(({ path }) => path.join(" "));
-  for (const name of ["up", "down", "ask", "fleet status", "fleet drift", "approvals list", "approvals show", "approvals approve", "approvals reject", "operations list", "operations show", "operations resume", "operations cancel", "image build", "image import", "image list", "image prune", "memory read", "memory write", "memory append", "memory edit", "memory search", "memory history", "memory restore", "maintainers list", "maintainers add", "maintainers remove", "pause", "resume", "doctor", "audit", "version"]) {
+  for (const name of [
+    "up",
+    "down",
+    "ask",
+    "fleet status",
+    "fleet drift",
+    "approvals list",
+    "approvals show",
+    "approvals approve",
+    "approvals reject",
+    "operations list",
+    "operations show",
+    "operations resume",
+    "operations cancel",
+    "image build",
+    "image import",
+    "image list",
+    "image prune",
+    "memory read",
+    "memory write",
+    "memory append",
+    "memory edit",
+    "memory search",
+    "memory history",
+    "memory restore",
+    "maintainers list",
+    "maintainers add",
+    "maintainers remove",
+    "pause",
+    "resume",
+    "doctor",
+    "audit",
+    "version",
+  ]) {
     expect(names).toContain(name);
   }
 });
 
-test.each(commands.map(({ path, command }) => [path.join(" "), command] as const))("%s has help with usage, options and an example, and speaks JSON", (name, command) => {
-  const help = helpOf(command);
-  expect(help).toContain(`Usage: clawdinator ${name}`);
-  expect(help).toContain("--json");
-  expect(help).toMatch(new RegExp(`Example:\\n  clawdinator ${name}\\b`));
-  expect(command.description()).toMatch(/^[a-z]/);
-  for (const option of command.options) if (!option.hidden) expect(option.description, `${name} ${option.flags}`).not.toBe("");
-});
+test.each(commands.map(({ path, command }) => [path.join(" "), command] as const))(
+  "%s has help with usage, options and an example, and speaks JSON",
+  (name, command) => {
+    const help = helpOf(command);
+    expect(help).toContain(`Usage: clawdinator ${name}`);
+    expect(help).toContain("--json");
+    expect(help).toMatch(new RegExp(`Example:\\n  clawdinator ${name}\\b`));
+    expect(command.description()).toMatch(/^[a-z]/);
+    for (const option of command.options)
+      if (!option.hidden) expect(option.description, `${name} ${option.flags}`).not.toBe("");
+  },
+);
 
 test("help is printed on stdout with exit code 0, for the program, a group and a command", async () => {
   for (const parameters of [["--help"], ["approvals", "--help"], ["approvals", "approve", "--help"]]) {
@@ -52,7 +93,10 @@ test("help is printed on stdout with exit code 0, for the program, a group and a
 /** One JSON value, or one a line: nothing else may stand on stdout. */
 function parse(stdout: string): unknown[] {
   expect(stdout.endsWith("\n")).toBe(true);
-  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
 }
 
 test("with --json stdout holds JSON and nothing else, whatever the command", async () => {
@@ -105,19 +149,53 @@ test("with --json stdout holds JSON and nothing else, whatever the command", asy
   ];
   const results: { parameters: string[]; expected: number; code: number; stdout: string; stderr: string }[] = [];
   for (const { parameters, code = 0, input } of runs) {
-    const { stdout, stderr, code: exit } = await fleet().cli([...parameters, "--json"], input === undefined ? {} : { input });
+    const {
+      stdout,
+      stderr,
+      code: exit,
+    } = await fleet().cli([...parameters, "--json"], input === undefined ? {} : { input });
     results.push({ parameters, expected: code, code: exit, stdout, stderr });
   }
   for (const { parameters, expected, code, stdout, stderr } of results) {
     // The machine may lack what doctor looks for; what it says is JSON all the same.
-    if (parameters[0] !== "doctor") expect({ parameters, code, stderr }).toEqual({ parameters, code: expected, stderr: "" });
+    if (parameters[0] !== "doctor")
+      expect({ parameters, code, stderr }).toEqual({ parameters, code: expected, stderr: "" });
     const values = parse(stdout);
     if (expected === 0) continue;
-    expect(values, parameters.join(" ")).toEqual([{ error: { code: expect.stringMatching(/^[a-z_]+$/), message: expect.stringMatching(/./), hint: expect.stringMatching(/./) } }]);
+    expect(values, parameters.join(" ")).toEqual([
+      {
+        error: {
+          code: expect.stringMatching(/^[a-z_]+$/),
+          message: expect.stringMatching(/./),
+          hint: expect.stringMatching(/./),
+        },
+      },
+    ]);
   }
   const answers = new Map(results.map(({ parameters, stdout }) => [parameters.join(" "), parse(stdout)]));
-  expect(answers.get("memory read notes.md")).toMatchObject([{ document: "notes.md", text: expect.any(String), revision: expect.any(String), author: expect.any(String), trust: "maintainer" }]);
-  expect(answers.get("fleet status")).toMatchObject([{ instances: [{ name: "CLAWDINATOR-1", state: "ready", revision: expect.any(String), image: "checkout", epoch: 1, checks: expect.any(Array) }] }]);
+  expect(answers.get("memory read notes.md")).toMatchObject([
+    {
+      document: "notes.md",
+      text: expect.any(String),
+      revision: expect.any(String),
+      author: expect.any(String),
+      trust: "maintainer",
+    },
+  ]);
+  expect(answers.get("fleet status")).toMatchObject([
+    {
+      instances: [
+        {
+          name: "CLAWDINATOR-1",
+          state: "ready",
+          revision: expect.any(String),
+          image: "checkout",
+          epoch: 1,
+          checks: expect.any(Array),
+        },
+      ],
+    },
+  ]);
   expect((answers.get("ask status") ?? []).at(-1)).toMatchObject({ type: "done", reason: "answered" });
 }, 180_000);
 
@@ -140,6 +218,12 @@ test("a text from elsewhere cannot rewrite what the terminal shows", async () =>
 
 test("the program runs from its main file, whatever directory it is called in", () => {
   const main = join(fleet().program, "agent", "main.ts");
-  const out = execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", main, "version", "--json"], { cwd: "/", encoding: "utf8" });
-  expect(JSON.parse(out)).toMatchObject({ version: expect.stringMatching(/^[0-9]+\./), revision: expect.stringMatching(/^[0-9a-f]{40}$/) });
+  const out = execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", main, "version", "--json"], {
+    cwd: "/",
+    encoding: "utf8",
+  });
+  expect(JSON.parse(out)).toMatchObject({
+    version: expect.stringMatching(/^[0-9]+\./),
+    revision: expect.stringMatching(/^[0-9a-f]{40}$/),
+  });
 });

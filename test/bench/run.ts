@@ -6,8 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readLockOwner } from "../../agent/process-lock.ts";
 import { instancePaths } from "../../agent/paths.ts";
+import { readLockOwner } from "../../agent/process-lock.ts";
 import type { ApprovalView } from "../../agent/protocol.ts";
 import type { FleetStatus } from "../../tools/fleet/model.ts";
 import { cloneProgram } from "../support/program.ts";
@@ -47,11 +47,15 @@ const environment = (home: string): NodeJS.ProcessEnv => ({
 
 function start(home: string): Promise<Instance> {
   const begun = performance.now();
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(program, "agent", "main.ts"), "up", "--port", "0", "--json"], {
-    cwd: program,
-    env: environment(home),
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(program, "agent", "main.ts"), "up", "--port", "0", "--json"],
+    {
+      cwd: program,
+      env: environment(home),
+      stdio: ["ignore", "pipe", "ignore"],
+    },
+  );
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("the gateway did not become ready")), deadlineMs);
     let text = "";
@@ -115,7 +119,8 @@ async function pollUntil<T>(look: () => Promise<T | null>): Promise<T> {
 async function approveAndWait(instance: Instance, operation: string, input: unknown): Promise<number> {
   const { approval } = await api<{ approval: ApprovalView }>(instance, "/api/operations", { operation, input });
   const begun = performance.now();
-  if (approval.state === "pending") await api(instance, `/api/approvals/${approval.id}`, { decision: "approve", digest: approval.digest });
+  if (approval.state === "pending")
+    await api(instance, `/api/approvals/${approval.id}`, { decision: "approve", digest: approval.digest });
   const state = await pollUntil(async () => {
     const { operationId } = await api<ApprovalView>(instance, `/api/approvals/${approval.id}`);
     if (!operationId) return null;
@@ -202,12 +207,22 @@ function render(figures: Figure[]): string {
   ]);
   const head = ["figure", "median", "range", "wanted", "a peer"];
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 try {
   const figures = await measure();
-  writeFileSync(join(checkout, "bench-results.json"), `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures }, null, 2)}\n`);
+  writeFileSync(
+    join(checkout, "bench-results.json"),
+    `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures }, null, 2)}\n`,
+  );
   process.stdout.write(`${render(figures)}\n`);
 } finally {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

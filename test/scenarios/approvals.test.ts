@@ -19,8 +19,16 @@ async function policyOf(fleet: TestFleet): Promise<Policy> {
   return JSON.parse(pin.text) as Policy;
 }
 
-function proposePolicy(fleet: TestFleet, policy: Policy, environment: Record<string, string> = {}): Promise<ApprovalView> {
-  return ok(fleet.cli(["operations", "propose", "policy_change", "--input", JSON.stringify({ policy }), "--json"], { environment }));
+function proposePolicy(
+  fleet: TestFleet,
+  policy: Policy,
+  environment: Record<string, string> = {},
+): Promise<ApprovalView> {
+  return ok(
+    fleet.cli(["operations", "propose", "policy_change", "--input", JSON.stringify({ policy }), "--json"], {
+      environment,
+    }),
+  );
 }
 
 async function ok<T>(command: Promise<CommandResult>): Promise<T> {
@@ -60,7 +68,9 @@ async function repositoryProposal(fleet: TestFleet, operation: string): Promise<
     async () => {
       const response = await fleet.fetch("/api/approvals");
       const { approvals } = (await response.json()) as { approvals: ApprovalView[] };
-      return approvals.find((one) => one.plan.proposer.kind === "repository" && one.operation === operation && one.state === "pending");
+      return approvals.find(
+        (one) => one.plan.proposer.kind === "repository" && one.operation === operation && one.state === "pending",
+      );
     },
     { timeoutMs: waitMs, what: `a proposal of ${operation} by the repository` },
   );
@@ -77,7 +87,12 @@ test("with a second approver the policy needs both, whatever the change says of 
   expect(refused.lines[0]).toMatchObject({ error: { code: "not_an_approver" } });
   expect((await show(fleet, launch.id)).state).toBe("pending");
 
-  const added = await fleet.json<{ maintainer: { id: string }; token: string; approval: string }>("maintainers", "add", "Grace", "--approver");
+  const added = await fleet.json<{ maintainer: { id: string }; token: string; approval: string }>(
+    "maintainers",
+    "add",
+    "Grace",
+    "--approver",
+  );
   await fleet.approve(added.approval);
   expect((await fleet.ended(added.approval)).state).toBe("succeeded");
   const second = added.token;
@@ -85,10 +100,13 @@ test("with a second approver the policy needs both, whatever the change says of 
   expect((await policyOf(fleet)).approvers).toEqual(["1", id]);
   // What was proposed under the policy before is not executed under this one.
   await fleet.approve(launch.id);
-  const superseded = await waitFor(async () => {
-    const one = await show(fleet, launch.id);
-    return one.state === "superseded" ? one : null;
-  }, { timeoutMs: waitMs });
+  const superseded = await waitFor(
+    async () => {
+      const one = await show(fleet, launch.id);
+      return one.state === "superseded" ? one : null;
+    },
+    { timeoutMs: waitMs },
+  );
   expect(superseded.reason).toContain("policy");
 
   // Changes that would approve themselves: alone again, and no approval at all.
@@ -96,11 +114,22 @@ test("with a second approver the policy needs both, whatever the change says of 
   const alone = await proposePolicy(fleet, { ...policy, approvers: ["1"] });
   const automatic = await proposePolicy(fleet, {
     ...policy,
-    operations: { ...policy.operations, policy_change: { mode: "auto", quorum: 1, expiresHours: 24 }, github_land: { mode: "approve", quorum: 1, expiresHours: 24 } },
+    operations: {
+      ...policy.operations,
+      policy_change: { mode: "auto", quorum: 1, expiresHours: 24 },
+      github_land: { mode: "approve", quorum: 1, expiresHours: 24 },
+    },
   });
   for (const change of [alone, automatic]) {
-    expect(change).toMatchObject({ state: "pending", quorum: 2, plan: { policy: { rule: { mode: "approve", quorum: 2 } } } });
-    expect(await ok<ApprovalView>(approveAs(fleet, change.id, first))).toMatchObject({ state: "pending", votes: [{ maintainer: "1" }] });
+    expect(change).toMatchObject({
+      state: "pending",
+      quorum: 2,
+      plan: { policy: { rule: { mode: "approve", quorum: 2 } } },
+    });
+    expect(await ok<ApprovalView>(approveAs(fleet, change.id, first))).toMatchObject({
+      state: "pending",
+      votes: [{ maintainer: "1" }],
+    });
     const again = await approveAs(fleet, change.id, first);
     expect(again.lines[0]).toMatchObject({ error: { code: "already_voted" } });
     // The other one's vote, borrowed by --as, does not help either.
@@ -108,11 +137,17 @@ test("with a second approver the policy needs both, whatever the change says of 
     expect((await show(fleet, change.id)).state).toBe("pending");
   }
   expect((await policyOf(fleet)).approvers).toEqual(["1", id]);
-  await ok(fleet.cli(["approvals", "reject", automatic.id, "--reason", "no", "--json"], { environment: { CLAWDINATOR_TOKEN: second } }));
+  await ok(
+    fleet.cli(["approvals", "reject", automatic.id, "--reason", "no", "--json"], {
+      environment: { CLAWDINATOR_TOKEN: second },
+    }),
+  );
   expect((await show(fleet, automatic.id)).state).toBe("rejected");
 
   // A commit asks for a change: it needs both, too.
-  pushForeign(fleet, "policy.json", (text) => JSON.stringify({ ...(JSON.parse(text) as Policy), budgets: { usdPerDay: 5, usdPerRun: 1 } }));
+  pushForeign(fleet, "policy.json", (text) =>
+    JSON.stringify({ ...(JSON.parse(text) as Policy), budgets: { usdPerDay: 5, usdPerRun: 1 } }),
+  );
   const byCommit = await repositoryProposal(fleet, "policy_change");
   expect(byCommit).toMatchObject({ quorum: 2, plan: { proposer: { influencedByPublicText: true } } });
   expect((await ok<ApprovalView>(approveAs(fleet, byCommit.id, first))).state).toBe("pending");
@@ -139,11 +174,22 @@ test("a commit that nobody approved is shown as drift, executed by nobody, and b
   const revision = git(fleet.program, "rev-parse", "HEAD");
   const commit = pushForeign(fleet, "nix/instances.json", (text) => {
     const state = JSON.parse(text) as { instances: Record<string, unknown> };
-    return JSON.stringify({ ...state, instances: { ...state.instances, "CLAWDINATOR-3": launchEntry(revision) } }, null, 2);
+    return JSON.stringify(
+      { ...state, instances: { ...state.instances, "CLAWDINATOR-3": launchEntry(revision) } },
+      null,
+      2,
+    );
   });
   expect(await driftOf(fleet)).toMatchObject([{ kind: "unapproved_commit", name: "CLAWDINATOR-3", commit }]);
   const proposal = await repositoryProposal(fleet, "instance_launch");
-  expect(proposal).toMatchObject({ quorum: 1, votes: [], plan: { input: { name: "CLAWDINATOR-3", revision }, proposer: { kind: "repository", influencedByPublicText: true } } });
+  expect(proposal).toMatchObject({
+    quorum: 1,
+    votes: [],
+    plan: {
+      input: { name: "CLAWDINATOR-3", revision },
+      proposer: { kind: "repository", influencedByPublicText: true },
+    },
+  });
   expect(await (await fleet.fetch("/api/operations")).json()).toEqual({ operations: [] });
   expect(processesBelow(fleet.home).filter(({ role }) => role === "gateway")).toHaveLength(1);
 
@@ -175,7 +221,13 @@ test("a malformed file in the fleet repository is named, harms nothing, and is g
   expect(others).toEqual([]);
   expect(item?.detail).toContain("nix/instances.json");
   expect(item?.detail).toContain("colour");
-  await waitFor(async () => (await audit(fleet)).find(({ action, detail }) => action === "repository.unapproved" && detail.includes("colour")), { timeoutMs: waitMs });
+  await waitFor(
+    async () =>
+      (await audit(fleet)).find(
+        ({ action, detail }) => action === "repository.unapproved" && detail.includes("colour"),
+      ),
+    { timeoutMs: waitMs },
+  );
   expect(await fleet.instance("CLAWDINATOR-1")).toMatchObject({ state: "ready" });
   expect((await fleet.cli(["ask", "status"])).stdout).toContain("CLAWDINATOR-1");
   expect(await fleet.json("approvals", "list")).toEqual({ approvals: [] });
@@ -195,21 +247,46 @@ test("a malformed file in the fleet repository is named, harms nothing, and is g
 test("a plan whose target changed after the approval is refused with the difference, and proposed anew", async () => {
   const fleet = await startFleet();
   const revision = git(fleet.program, "rev-parse", "HEAD");
-  const plan = await fleet.json<ApprovalView>("operations", "propose", "instance_launch", "--input", JSON.stringify({ name: "CLAWDINATOR-2", revision }));
+  const plan = await fleet.json<ApprovalView>(
+    "operations",
+    "propose",
+    "instance_launch",
+    "--input",
+    JSON.stringify({ name: "CLAWDINATOR-2", revision }),
+  );
   await fleet.json("pause");
   await fleet.approve(plan.id);
   // Its name was held and released by somebody in between.
   const store = await fleet.store();
-  await store.put("names/CLAWDINATOR-2", { formatVersion: 1, name: "CLAWDINATOR-2", epoch: 7, holder: null, leaseUntil: 0, port: null });
+  await store.put("names/CLAWDINATOR-2", {
+    formatVersion: 1,
+    name: "CLAWDINATOR-2",
+    epoch: 7,
+    holder: null,
+    leaseUntil: 0,
+    port: null,
+  });
   await fleet.json("resume");
-  const refused = await waitFor(async () => {
-    const one = await show(fleet, plan.id);
-    return one.state === "superseded" && one;
-  }, { timeoutMs: waitMs });
+  const refused = await waitFor(
+    async () => {
+      const one = await show(fleet, plan.id);
+      return one.state === "superseded" && one;
+    },
+    { timeoutMs: waitMs },
+  );
   expect(refused.reason).toContain("epoch: 0 → 7");
-  const successor = await waitFor(() => show(fleet, refused.supersededBy ?? "").catch(() => null), { timeoutMs: waitMs });
-  expect(successor).toMatchObject({ state: "pending", operation: "instance_launch", plan: { input: { name: "CLAWDINATOR-2" }, proposer: { id: "1" } } });
+  const successor = await waitFor(() => show(fleet, refused.supersededBy ?? "").catch(() => null), {
+    timeoutMs: waitMs,
+  });
+  expect(successor).toMatchObject({
+    state: "pending",
+    operation: "instance_launch",
+    plan: { input: { name: "CLAWDINATOR-2" }, proposer: { id: "1" } },
+  });
   const late = await fleet.cli(["approvals", "approve", plan.id, "--json"]);
-  expect(late).toMatchObject({ code: 1, lines: [{ error: { code: "superseded", hint: expect.stringContaining(successor.id) } }] });
+  expect(late).toMatchObject({
+    code: 1,
+    lines: [{ error: { code: "superseded", hint: expect.stringContaining(successor.id) } }],
+  });
   expect(await (await fleet.fetch("/api/operations")).json()).toEqual({ operations: [] });
 }, 120_000);

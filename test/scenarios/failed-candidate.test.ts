@@ -23,7 +23,10 @@ async function fleetOfTwo(): Promise<TestFleet> {
 
 /** From now on candidates have little time. The configuration is read at the start, so both are ended and come back. */
 async function hurry(fleet: TestFleet): Promise<void> {
-  writeFileSync(join(fleet.home, "config.json"), JSON.stringify({ gateway: { port: 0 }, fleet: { candidateSeconds: 6 } }));
+  writeFileSync(
+    join(fleet.home, "config.json"),
+    JSON.stringify({ gateway: { port: 0 }, fleet: { candidateSeconds: 6 } }),
+  );
   const { instance } = await fleet.instance("CLAWDINATOR-2");
   const pair = processesBelow(fleet.home).filter((one) => one.instance === instance);
   await fleet.kill();
@@ -38,7 +41,8 @@ async function hurry(fleet: TestFleet): Promise<void> {
   await waitFor(isBack, { timeoutMs: 60_000, what: "CLAWDINATOR-2 coming back" });
 }
 
-const desiredOf = (fleet: TestFleet): string => git(join(fleet.home, "fleet", "repo.git"), "show", "HEAD:nix/instances.json");
+const desiredOf = (fleet: TestFleet): string =>
+  git(join(fleet.home, "fleet", "repo.git"), "show", "HEAD:nix/instances.json");
 
 /** Replaces CLAWDINATOR-2 by the revision and checks that nothing came of it but an explanation. */
 async function replaceInVain(fleet: TestFleet, revision: string): Promise<OperationView> {
@@ -53,10 +57,16 @@ async function replaceInVain(fleet: TestFleet, revision: string): Promise<Operat
   let isWatching = true;
   const watching = (async () => {
     while (isWatching) {
-      const record = (await store.get("names/CLAWDINATOR-2"))?.value as { holder: string; epoch: number; leaseUntil: number };
+      const record = (await store.get("names/CLAWDINATOR-2"))?.value as {
+        holder: string;
+        epoch: number;
+        leaseUntil: number;
+      };
       const heartbeat = (await store.get("names/CLAWDINATOR-2/1/heartbeat"))?.value as unknown as Heartbeat;
       const isLeased = record.leaseUntil > (await store.now());
-      states.add(`${record.holder} ${record.epoch} ${heartbeat.state} ${isLeased} ${heartbeat.checks.every(({ ok }) => ok)}`);
+      states.add(
+        `${record.holder} ${record.epoch} ${heartbeat.state} ${isLeased} ${heartbeat.checks.every(({ ok }) => ok)}`,
+      );
       await delay(20);
     }
   })();
@@ -70,7 +80,12 @@ async function replaceInVain(fleet: TestFleet, revision: string): Promise<Operat
   expect(readdirSync(join(fleet.home, "instances")).sort()).toEqual(instances);
   expect(processesBelow(fleet.home)).toEqual(processes);
   expect(desiredOf(fleet)).toBe(desired);
-  expect(await fleet.instance("CLAWDINATOR-2")).toMatchObject({ instance: before.instance, epoch: 1, state: "ready", revision: before.revision });
+  expect(await fleet.instance("CLAWDINATOR-2")).toMatchObject({
+    instance: before.instance,
+    epoch: 1,
+    state: "ready",
+    revision: before.revision,
+  });
   expect((await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"])).stdout).toContain("CLAWDINATOR-2");
   await expectConsistent(fleet, { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 1 });
   return operation;

@@ -49,7 +49,10 @@ let count = 0;
 async function receive(text: string): Promise<Delivered> {
   const message = `m-${++count}`;
   const seen: RunEvent[] = [];
-  const response = await fleet().fetch("/api/chat", { method: "POST", body: { conversation: `c-${count}`, text, message } });
+  const response = await fleet().fetch("/api/chat", {
+    method: "POST",
+    body: { conversation: `c-${count}`, text, message },
+  });
   void (async () => {
     for await (const chunk of response.body ?? []) {
       for (const line of Buffer.from(chunk).toString("utf8").split("\n")) {
@@ -57,11 +60,17 @@ async function receive(text: string): Promise<Delivered> {
       }
     }
   })().catch(() => {});
-  const item = await waitFor(() => work.lines.find((line) => line.message === message), { what: "the run being delivered" });
+  const item = await waitFor(() => work.lines.find((line) => line.message === message), {
+    what: "the run being delivered",
+  });
   return { run: String(item.run), message, seen };
 }
 
-async function propose(run: string, call: string, what: { operation: string; input?: unknown }): Promise<Record<string, unknown>> {
+async function propose(
+  run: string,
+  call: string,
+  what: { operation: string; input?: unknown },
+): Promise<Record<string, unknown>> {
   const { status, text } = await say("POST", "/propose", { run, call, ...what });
   expect(status).toBe(200);
   return JSON.parse(text) as Record<string, unknown>;
@@ -83,7 +92,9 @@ function done(run: string, text = "done"): Promise<SocketAnswer> {
 let before: string;
 const state = async (): Promise<string> => {
   const operations = await (await fleet().fetch("/api/operations")).text();
-  const { instances } = (await (await fleet().fetch("/api/fleet")).json()) as { instances: { name: string; instance: string; epoch: number }[] };
+  const { instances } = (await (await fleet().fetch("/api/fleet")).json()) as {
+    instances: { name: string; instance: string; epoch: number }[];
+  };
   return JSON.stringify([operations, instances.map(({ name, instance, epoch }) => [name, instance, epoch])]);
 };
 beforeEach(async () => {
@@ -96,18 +107,56 @@ async function expectNothingHappened(): Promise<void> {
   const { approvals } = (await (await fleet().fetch("/api/approvals")).json()) as { approvals: ApprovalView[] };
   for (const approval of approvals) expect(approval).toMatchObject({ state: "pending", votes: [] });
   const { entries } = (await (await fleet().fetch("/api/audit?limit=1000")).json()) as { entries: AuditEntry[] };
-  const decided = entries.filter(({ action }) => /^approval\.(?!proposed$)|^operation|^policy|^fleet\.(paused|resumed)/.test(action));
+  const decided = entries.filter(({ action }) =>
+    /^approval\.(?!proposed$)|^operation|^policy|^fleet\.(paused|resumed)/.test(action),
+  );
   expect(decided).toEqual([]);
 }
 
 test("nothing that decides, runs or administers exists on the mind's socket", async () => {
   const { id, digest } = waiting;
-  const bodies = [{ decision: "approve", digest }, { decision: "reject", digest }, { action: "resume" }, { name: "Mallory" }, {}];
+  const bodies = [
+    { decision: "approve", digest },
+    { decision: "reject", digest },
+    { action: "resume" },
+    { name: "Mallory" },
+    {},
+  ];
   const routes = [
-    `/api/approvals/${id}`, "/api/approvals", "/api/operations", "/api/operations/op-000000000000", "/api/pause", "/api/resume", "/api/login",
-    "/api/logout", "/api/session", "/api/chat", "/api/events", "/api/audit", "/api/fleet", "/api/drift", "/api/memory", "/metrics", "/healthz",
-    "/control/maintainers", "/control/maintainers/1/remove", "/control/policy", "/control/stop", "/control/login", "/control/checks",
-    `/approvals/${id}`, `/approve/${id}`, "/approve", "/decide", "/vote", "/execute", "/cancel", "/hello/../api/approvals", "//", "/", "/%2e%2e/api/fleet",
+    `/api/approvals/${id}`,
+    "/api/approvals",
+    "/api/operations",
+    "/api/operations/op-000000000000",
+    "/api/pause",
+    "/api/resume",
+    "/api/login",
+    "/api/logout",
+    "/api/session",
+    "/api/chat",
+    "/api/events",
+    "/api/audit",
+    "/api/fleet",
+    "/api/drift",
+    "/api/memory",
+    "/metrics",
+    "/healthz",
+    "/control/maintainers",
+    "/control/maintainers/1/remove",
+    "/control/policy",
+    "/control/stop",
+    "/control/login",
+    "/control/checks",
+    `/approvals/${id}`,
+    `/approve/${id}`,
+    "/approve",
+    "/decide",
+    "/vote",
+    "/execute",
+    "/cancel",
+    "/hello/../api/approvals",
+    "//",
+    "/",
+    "/%2e%2e/api/fleet",
   ];
   for (const path of routes) {
     for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
@@ -116,7 +165,14 @@ test("nothing that decides, runs or administers exists on the mind's socket", as
       }
     }
   }
-  for (const [method, path] of [["GET", "/hello"], ["POST", "/work"], ["GET", "/propose"], ["PUT", "/propose"], ["DELETE", "/events"], ["POST", "/fleet/status"]] as const) {
+  for (const [method, path] of [
+    ["GET", "/hello"],
+    ["POST", "/work"],
+    ["GET", "/propose"],
+    ["PUT", "/propose"],
+    ["DELETE", "/events"],
+    ["POST", "/fleet/status"],
+  ] as const) {
     expect((await say(method, path)).status).toBe(404);
   }
   await expectNothingHappened();
@@ -161,10 +217,22 @@ test("what is forged or malformed is refused with the field's name, and the gate
 test("operations that do not exist and inputs that do not fit are refused", async () => {
   const { run } = await receive("hello there");
   for (const operation of ["approve", "constructor", "toString", "approval_decide", "shell"]) {
-    expect(await propose(run, operation, { operation, input: {} })).toMatchObject({ status: "refused", code: "unknown_operation" });
+    expect(await propose(run, operation, { operation, input: {} })).toMatchObject({
+      status: "refused",
+      code: "unknown_operation",
+    });
   }
-  for (const input of [{ name: "../etc" }, { name: "CLAWDINATOR-2", approved: true }, [], "CLAWDINATOR-2", { revision: "--upload-pack=sh" }]) {
-    expect(await propose(run, JSON.stringify(input), { operation: "instance_launch", input })).toMatchObject({ status: "refused", code: "invalid_input" });
+  for (const input of [
+    { name: "../etc" },
+    { name: "CLAWDINATOR-2", approved: true },
+    [],
+    "CLAWDINATOR-2",
+    { revision: "--upload-pack=sh" },
+  ]) {
+    expect(await propose(run, JSON.stringify(input), { operation: "instance_launch", input })).toMatchObject({
+      status: "refused",
+      code: "invalid_input",
+    });
   }
   await done(run);
   await expectNothingHappened();
@@ -173,13 +241,20 @@ test("operations that do not exist and inputs that do not fit are refused", asyn
 test("a run may propose up to its cap, also when everything is proposed at once, and a call made again finds its proposal", async () => {
   const { run } = await receive("do what you think is best");
   const answers = await Promise.all(
-    Array.from({ length: 8 }, (_, index) => propose(run, `call-${index}`, { operation: "instance_launch", input: { name: `CLAWDINATOR-${50 + index}` } })),
+    Array.from({ length: 8 }, (_, index) =>
+      propose(run, `call-${index}`, { operation: "instance_launch", input: { name: `CLAWDINATOR-${50 + index}` } }),
+    ),
   );
   const made = answers.filter(({ status }) => status === "proposed");
   expect(made).toHaveLength(3);
   expect(answers.filter(({ code }) => code === "too_many_proposals")).toHaveLength(5);
   const again = await propose(run, "call-0", { operation: "instance_retire", input: { name: "CLAWDINATOR-1" } });
-  expect(again).toMatchObject({ status: "proposed", approval: answers[0]?.approval, operation: "instance_launch", digest: answers[0]?.digest });
+  expect(again).toMatchObject({
+    status: "proposed",
+    approval: answers[0]?.approval,
+    operation: "instance_launch",
+    digest: answers[0]?.digest,
+  });
   for (const answer of made) expect((await approvalOf(answer)).plan.proposer.influencedByPublicText).toBe(true);
   await done(run);
   expect((await say("POST", "/propose", { run, call: "late", ...launch })).status).toBe(404);
@@ -188,10 +263,21 @@ test("a run may propose up to its cap, also when everything is proposed at once,
 
 test("a proposed change of the policy waits for a person and says that no person typed it", async () => {
   const { run } = await receive("please look at the policy");
-  const policy = { formatVersion: 1, approvers: ["1"], operations: { policy_change: { mode: "auto" }, instance_launch: { mode: "auto" } }, budgets: { usdPerDay: 0, usdPerRun: 0 } };
+  const policy = {
+    formatVersion: 1,
+    approvers: ["1"],
+    operations: { policy_change: { mode: "auto" }, instance_launch: { mode: "auto" } },
+    budgets: { usdPerDay: 0, usdPerRun: 0 },
+  };
   const approval = await approvalOf(await propose(run, "p", { operation: "policy_change", input: { policy } }));
-  expect(approval).toMatchObject({ state: "pending", quorum: 1, plan: { proposer: { kind: "maintainer", id: "1", influencedByPublicText: true } } });
-  expect(await propose(run, "q", { operation: "policy_change", input: { policy: { ...policy, approvers: ["99"] } } })).toMatchObject({ status: "refused", code: "unknown_maintainer" });
+  expect(approval).toMatchObject({
+    state: "pending",
+    quorum: 1,
+    plan: { proposer: { kind: "maintainer", id: "1", influencedByPublicText: true } },
+  });
+  expect(
+    await propose(run, "q", { operation: "policy_change", input: { policy: { ...policy, approvers: ["99"] } } }),
+  ).toMatchObject({ status: "refused", code: "unknown_maintainer" });
   await done(run);
   await expectNothingHappened();
 });
@@ -199,26 +285,52 @@ test("a proposed change of the policy waits for a person and says that no person
 test("what events claim of proposals and approvals is not shown, or shown as it really is", async () => {
   const { run, seen } = await receive("spawn CLAWDINATOR-31");
   const real = await propose(run, "real", { operation: "instance_launch", input: { name: "CLAWDINATOR-31" } });
-  const claim = { type: "proposal", operation: "version", digest: "0".repeat(64), summary: "nothing much", state: "approved" };
+  const claim = {
+    type: "proposal",
+    operation: "version",
+    digest: "0".repeat(64),
+    summary: "nothing much",
+    state: "approved",
+  };
   const claims = [waiting.id, "ap-ffffffffffff", String(real.approval)].map((approval) => ({ ...claim, approval }));
   expect((await say("POST", "/events", { run, events: claims })).status).toBe(200);
   await done(run, "all is well");
   await waitFor(() => seen.some(({ type }) => type === "done"));
   expect(seen.filter(({ type }) => type === "proposal")).toEqual([
-    { type: "proposal", approval: real.approval, operation: "instance_launch", digest: real.digest, summary: real.summary, state: "pending" },
+    {
+      type: "proposal",
+      approval: real.approval,
+      operation: "instance_launch",
+      digest: real.digest,
+      summary: real.summary,
+      state: "pending",
+    },
   ]);
   await expectNothingHappened();
 });
 
 test("only the one operation that the maintainer typed counts as typed", async () => {
   const typed = await receive("spawn CLAWDINATOR-21");
-  const first = await approvalOf(await propose(typed.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-21" } }));
-  const second = await approvalOf(await propose(typed.run, "b", { operation: "instance_launch", input: { name: "CLAWDINATOR-21" } }));
+  const first = await approvalOf(
+    await propose(typed.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-21" } }),
+  );
+  const second = await approvalOf(
+    await propose(typed.run, "b", { operation: "instance_launch", input: { name: "CLAWDINATOR-21" } }),
+  );
   const other = await receive("spawn CLAWDINATOR-22");
-  const wrong = await approvalOf(await propose(other.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-23" } }));
+  const wrong = await approvalOf(
+    await propose(other.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-23" } }),
+  );
   const prose = await receive("I wonder whether to spawn CLAWDINATOR-24");
-  const guessed = await approvalOf(await propose(prose.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-24" } }));
-  expect([first, second, wrong, guessed].map(({ plan }) => plan.proposer.influencedByPublicText)).toEqual([false, true, true, true]);
+  const guessed = await approvalOf(
+    await propose(prose.run, "a", { operation: "instance_launch", input: { name: "CLAWDINATOR-24" } }),
+  );
+  expect([first, second, wrong, guessed].map(({ plan }) => plan.proposer.influencedByPublicText)).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
   expect(first.plan.proposer).toMatchObject({ kind: "maintainer", id: "1", message: typed.message });
   expect(waiting.plan.proposer.influencedByPublicText).toBe(false);
   for (const { run } of [typed, other, prose]) await done(run);
@@ -238,7 +350,16 @@ test("a second connection takes the work over from the first, and gets no more t
 
 test("the control socket does nothing without a maintainer's own token", async () => {
   const { id, digest } = waiting;
-  const tokens = [undefined, "", "Bearer", "Bearer x", `Bearer clawd_1_${"A".repeat(43)}`, `Bearer clawd_99_${"A".repeat(43)}`, `Bearer clawd_1_${"A".repeat(20)}/../2`, `Basic ${btoa("1:1")}`];
+  const tokens = [
+    undefined,
+    "",
+    "Bearer",
+    "Bearer x",
+    `Bearer clawd_1_${"A".repeat(43)}`,
+    `Bearer clawd_99_${"A".repeat(43)}`,
+    `Bearer clawd_1_${"A".repeat(20)}/../2`,
+    `Basic ${btoa("1:1")}`,
+  ];
   const requests: [string, string, unknown?][] = [
     ["POST", `/api/approvals/${id}`, { decision: "approve", digest }],
     ["POST", `/api/approvals/${id}`, { decision: "reject", digest }],
@@ -259,14 +380,21 @@ test("the control socket does nothing without a maintainer's own token", async (
   ];
   for (const token of tokens) {
     for (const as of [undefined, "1", "2"]) {
-      const headers = { ...(token === undefined ? {} : { authorization: token }), ...(as === undefined ? {} : { "x-clawdinator-as": as }), cookie: "clawdinator_session=AAAA" };
+      const headers = {
+        ...(token === undefined ? {} : { authorization: token }),
+        ...(as === undefined ? {} : { "x-clawdinator-as": as }),
+        cookie: "clawdinator_session=AAAA",
+      };
       for (const [method, path, body] of requests) {
         const { status } = await callSocket(paths.controlSocket, method, path, { headers, body });
         expect({ token, as, path, status }).toEqual({ token, as, path, status: 401 });
       }
     }
   }
-  expect((await callSocket(paths.controlSocket, "POST", "/api/login", { body: { token: `clawd_1_${"A".repeat(43)}` } })).status).toBe(401);
+  expect(
+    (await callSocket(paths.controlSocket, "POST", "/api/login", { body: { token: `clawd_1_${"A".repeat(43)}` } }))
+      .status,
+  ).toBe(401);
   await expectNothingHappened();
 });
 

@@ -7,7 +7,16 @@ import { expect, test } from "vitest";
 import { breakHolder, holderFailure } from "../support/broken-program.ts";
 import { makeFleet, type TestFleet } from "../support/fleet.ts";
 import { commitFiles } from "../support/git.ts";
-import { buildThroughKills, expectAudited, expectConsistent, type Failpoints, makeFailpoints, pointsOf, runThroughKills, type SurvivedRun } from "../support/kills.ts";
+import {
+  buildThroughKills,
+  expectAudited,
+  expectConsistent,
+  type Failpoints,
+  makeFailpoints,
+  pointsOf,
+  runThroughKills,
+  type SurvivedRun,
+} from "../support/kills.ts";
 import { waitFor } from "../support/wait.ts";
 
 const timeout = 600_000;
@@ -25,7 +34,10 @@ async function expectSurvived(
   expected: { state: string; epochs: Record<string, number> },
 ): Promise<void> {
   const { operation, fired, starts } = run;
-  expect({ state: operation.state, error: operation.state === "succeeded" ? operation.error : null }).toEqual({ state: expected.state, error: null });
+  expect({ state: operation.state, error: operation.state === "succeeded" ? operation.error : null }).toEqual({
+    state: expected.state,
+    error: null,
+  });
   const points = pointsOf(operation);
   expect(fired.sort()).toEqual(points.sort());
   expect(starts).toBe(points.length);
@@ -58,7 +70,9 @@ test("image build, launch, replace and retire survive a kill at every point of e
   await expectSurvived(fleet, retired, { state: "succeeded", epochs: { "CLAWDINATOR-1": 1 } });
 });
 
-test("a roll survives a kill at every point, and so does undoing a replacement that fails after the handover", { timeout }, async () => {
+test("a roll survives a kill at every point, and so does undoing a replacement that fails after the handover", {
+  timeout,
+}, async () => {
   const { fleet, failpoints } = await armedFleet({ fleet: { candidateSeconds: 15 } });
   const launch = await fleet.propose("spawn a sibling");
   await fleet.approve(launch.id);
@@ -75,11 +89,19 @@ test("a roll survives a kill at every point, and so does undoing a replacement t
   const undone = await runThroughKills(fleet, failpoints, `replace CLAWDINATOR-2 with revision ${broken}`);
   await expectSurvived(fleet, undone, { state: "compensated", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 4 } });
   const { steps, error } = undone.operation;
-  expect(steps.filter(({ state }) => state === "compensated").map(({ name }) => name)).toEqual(["start_candidate", "commit_desired", "drain", "give_name"]);
+  expect(steps.filter(({ state }) => state === "compensated").map(({ name }) => name)).toEqual([
+    "start_candidate",
+    "commit_desired",
+    "drain",
+    "give_name",
+  ]);
   expect(error?.log.join("\n")).toContain(holderFailure);
   const after = await fleet.instance("CLAWDINATOR-2");
   expect(after).toMatchObject({ instance: before.instance, revision });
-  await waitFor(async () => (await fleet.instance("CLAWDINATOR-2")).state === "ready", { timeoutMs: 60_000, what: "the old instance acting again" });
+  await waitFor(async () => (await fleet.instance("CLAWDINATOR-2")).state === "ready", {
+    timeoutMs: 60_000,
+    what: "the old instance acting again",
+  });
   expect((await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"])).stdout).toContain("CLAWDINATOR-2");
 });
 
@@ -88,7 +110,10 @@ test("an operation whose gateway dies and stays dead is finished by another inst
   const launch = await fleet.propose("spawn a sibling");
   await fleet.approve(launch.id);
   expect(await fleet.ended(launch.id, { timeoutMs: 120_000 })).toMatchObject({ state: "succeeded" });
-  const { operation, starts } = await runThroughKills(fleet, failpoints, "spawn a sibling", { point: "start_candidate.effect", restart: false });
+  const { operation, starts } = await runThroughKills(fleet, failpoints, "spawn a sibling", {
+    point: "start_candidate.effect",
+    restart: false,
+  });
   expect(starts).toBe(0);
   const adopter = (await fleet.instance("CLAWDINATOR-2")).instance;
   expect(operation).toMatchObject({ state: "succeeded", owner: { instance: adopter } });

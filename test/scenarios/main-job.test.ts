@@ -11,7 +11,11 @@ test("asked for a sibling and given an approval, a fleet of one becomes a fleet 
   const asked = await fleet.cli(["ask", "spawn a sibling", "--json"]);
   expect(asked.code).toBe(0);
   const proposal = asked.lines.find((line) => line.type === "proposal");
-  expect(proposal).toMatchObject({ operation: "instance_launch", state: "pending", digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(proposal).toMatchObject({
+    operation: "instance_launch",
+    state: "pending",
+    digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
   expect(asked.lines.at(-1)).toMatchObject({ type: "done", reason: "answered" });
 
   await fleet.approve(String(proposal?.approval));
@@ -26,7 +30,13 @@ test("asked for a sibling and given an approval, a fleet of one becomes a fleet 
   const [first, second] = instances;
   expect(first).toMatchObject({ revision, image: "checkout", dirty: false });
   expect(second).toMatchObject({ revision, image: expect.stringMatching(/^local-[0-9a-f]{16}$/) });
-  expect(second?.checks.map(({ name, ok }) => ({ name, ok }))).toEqual(expect.arrayContaining([{ name: "mind", ok: true }, { name: "model", ok: true }, { name: "memory", ok: true }]));
+  expect(second?.checks.map(({ name, ok }) => ({ name, ok }))).toEqual(
+    expect.arrayContaining([
+      { name: "mind", ok: true },
+      { name: "model", ok: true },
+      { name: "memory", ok: true },
+    ]),
+  );
 
   const answered = await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"]);
   expect(answered.stdout).toContain("CLAWDINATOR-2");

@@ -25,7 +25,9 @@ async function epochsOf(fleet: TestFleet): Promise<Record<string, number | null>
   return Object.fromEntries(instances.map(({ name, epoch }) => [name, epoch]));
 }
 
-test("a replaced sibling keeps name, memory and conversations, and each message in between gets one answer", { timeout }, async () => {
+test("a replaced sibling keeps name, memory and conversations, and each message in between gets one answer", {
+  timeout,
+}, async () => {
   const fleet = await startFleet();
   await carryOut(fleet, "spawn a sibling");
   const store = await fleet.store();
@@ -51,7 +53,11 @@ test("a replaced sibling keeps name, memory and conversations, and each message 
     const message = { conversation: `web-${round}`, text: "version", message: `fixed-${round}`, to };
     // Two readers of one message: the second post is the first one sent again.
     posted.push(chat(fleet, message, 120_000).then(textOf), chat(fleet, message, 120_000).then(textOf));
-    await waitFor(async () => (await store.get(`messages/${to}/fixed-${round}`)) || (await store.get(`inbox/console/fixed-${round}`)), patience);
+    await waitFor(
+      async () =>
+        (await store.get(`messages/${to}/fixed-${round}`)) || (await store.get(`inbox/console/fixed-${round}`)),
+      patience,
+    );
   }
   expect(await ended).toMatchObject({ state: "succeeded", error: null });
 
@@ -74,8 +80,14 @@ test("a replaced sibling keeps name, memory and conversations, and each message 
   const recalled = await fleet.cli(["ask", "--to", to, "--conversation", "handover", "search memory for owls"]);
   expect(recalled.stdout).toContain("owls hunt at night");
   const entries = await entriesOf(fleet, "handover");
-  expect(entries.map((entry) => entry.body.role).filter((role) => role === "user" || role === "end")).toEqual(["user", "end", "user", "end"]);
-  for (const epoch of [1, 2]) expect(existsSync(join(fleet.home, "fleet", "conversations", "handover", `${epoch}.jsonl`))).toBe(true);
+  expect(entries.map((entry) => entry.body.role).filter((role) => role === "user" || role === "end")).toEqual([
+    "user",
+    "end",
+    "user",
+    "end",
+  ]);
+  for (const epoch of [1, 2])
+    expect(existsSync(join(fleet.home, "fleet", "conversations", "handover", `${epoch}.jsonl`))).toBe(true);
 
   const { epochs, answers } = await watch.stop();
   expect(epochs).toEqual([1, 2]);
@@ -86,7 +98,9 @@ test("a replaced sibling keeps name, memory and conversations, and each message 
   await expectOnly(fleet, [(await fleet.instance("CLAWDINATOR-1")).instance, after.instance]);
 });
 
-test("an instance that runs from a checkout replaces itself and leaves a fleet that goes on without it", { timeout }, async () => {
+test("an instance that runs from a checkout replaces itself and leaves a fleet that goes on without it", {
+  timeout,
+}, async () => {
   const fleet = await startFleet();
   const store = await fleet.store();
   const before = await fleet.instance("CLAWDINATOR-1");
@@ -102,13 +116,24 @@ test("an instance that runs from a checkout replaces itself and leaves a fleet t
   const after = await fleet.instance("CLAWDINATOR-1");
   expect(after).toMatchObject({ state: "ready", epoch: 2, port: before.port, revision: before.revision });
   expect(after.image).toMatch(/^local-/);
-  expect(await (await fleet.fetch("/api/version", { token: null })).json()).toMatchObject({ instance: after.instance, epoch: 2 });
-  expect((await fleet.cli(["ask", "--conversation", "kept", "search memory for herons"])).stdout).toContain("herons wade");
+  expect(await (await fleet.fetch("/api/version", { token: null })).json()).toMatchObject({
+    instance: after.instance,
+    epoch: 2,
+  });
+  expect((await fleet.cli(["ask", "--conversation", "kept", "search memory for herons"])).stdout).toContain(
+    "herons wade",
+  );
   // The last step was not done by the one that it stopped.
-  const told = await fleet.json<{ entries: { action: string; actor: string; subject: string }[] }>("audit", "--limit", "200");
+  const told = await fleet.json<{ entries: { action: string; actor: string; subject: string }[] }>(
+    "audit",
+    "--limit",
+    "200",
+  );
   const handedOver = told.entries.filter((entry) => entry.action === "operation.step.handed_over");
   expect(handedOver).toMatchObject([{ actor: `instance:${before.instance}`, subject: operation.id }]);
-  expect(told.entries.find((entry) => entry.action === "operation.succeeded" && entry.subject === operation.id)).toMatchObject({ actor: `instance:${after.instance}` });
+  expect(
+    told.entries.find((entry) => entry.action === "operation.succeeded" && entry.subject === operation.id),
+  ).toMatchObject({ actor: `instance:${after.instance}` });
   await expectOnly(fleet, [after.instance]);
 
   // The same again, now image by image in the background.
@@ -136,7 +161,14 @@ test("an instance that carries out its own retirement hands it over and is gone"
 /** Exactly these instances run, each with gateway and mind, and nothing else is left of any other. */
 async function expectOnly(fleet: TestFleet, instances: string[]): Promise<void> {
   const wanted = instances.flatMap((instance) => [`${instance} gateway`, `${instance} mind`]).sort();
-  await waitFor(() => processesBelow(fleet.home).length === wanted.length, { what: "the right processes running" }).catch(() => {});
-  expect(processesBelow(fleet.home).map(({ instance, role }) => `${instance} ${role}`).sort()).toEqual(wanted);
-  for (const instance of instances) expect(await readVersion(fleet.home, instance)).toMatchObject({ instance, holdsName: true });
+  await waitFor(() => processesBelow(fleet.home).length === wanted.length, {
+    what: "the right processes running",
+  }).catch(() => {});
+  expect(
+    processesBelow(fleet.home)
+      .map(({ instance, role }) => `${instance} ${role}`)
+      .sort(),
+  ).toEqual(wanted);
+  for (const instance of instances)
+    expect(await readVersion(fleet.home, instance)).toMatchObject({ instance, holdsName: true });
 }

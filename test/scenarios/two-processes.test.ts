@@ -24,16 +24,26 @@ function pidOf(fleet: TestFleet, role: "gateway" | "mind", instance?: string): n
 }
 
 /** Waits for a process of that role with another pid than before. */
-function successor(fleet: TestFleet, role: "gateway" | "mind", before: number | undefined, instance?: string): Promise<number> {
-  return waitFor(() => {
-    const pid = pidOf(fleet, role, instance);
-    return pid === before ? undefined : pid;
-  }, { ...patience, what: `another ${role}` });
+function successor(
+  fleet: TestFleet,
+  role: "gateway" | "mind",
+  before: number | undefined,
+  instance?: string,
+): Promise<number> {
+  return waitFor(
+    () => {
+      const pid = pidOf(fleet, role, instance);
+      return pid === before ? undefined : pid;
+    },
+    { ...patience, what: `another ${role}` },
+  );
 }
 
 async function expectAnsweredOnce(fleet: TestFleet, conversation: string): Promise<void> {
   const claims = await claimsOf(await fleet.store(), ({ request }) => request.conversation === conversation);
-  expect(claims).toMatchObject([{ state: "answered", answer: { done: { reason: "answered", text: answerOf(question) } } }]);
+  expect(claims).toMatchObject([
+    { state: "answered", answer: { done: { reason: "answered", text: answerOf(question) } } },
+  ]);
   const roles = (await entriesOf(fleet, conversation)).map(({ body }) => body.role);
   expect(roles).toEqual(["user", "assistant", "end"]);
 }
@@ -84,13 +94,19 @@ test("both killed in the middle of an answer: the answer comes after the restart
   await expectAnsweredOnce(fleet, "web");
 });
 
-test("an answer that is not ready when its instance is replaced is given by the next one, once", { timeout }, async () => {
+test("an answer that is not ready when its instance is replaced is given by the next one, once", {
+  timeout,
+}, async () => {
   const { fleet, model } = await talkingFleet({ fleet: { drainSeconds: 1 } });
   const launch = await proposeDirectly(fleet, "instance_launch", {});
   await fleet.approve(launch);
   expect(await fleet.ended(launch, patience)).toMatchObject({ state: "succeeded" });
   const asked = fleet.cli(["ask", "--to", "CLAWDINATOR-2", "--conversation", "cli", question]);
-  const posted = chat(fleet, { conversation: "web", text: question, message: "web-1", to: "CLAWDINATOR-2" }, patience.timeoutMs);
+  const posted = chat(
+    fleet,
+    { conversation: "web", text: question, message: "web-1", to: "CLAWDINATOR-2" },
+    patience.timeoutMs,
+  );
   await waitFor(() => model.waiting() === 2, { ...patience, what: "both questions at the model" });
   const replace = await proposeDirectly(fleet, "instance_replace", { name: "CLAWDINATOR-2" });
   await fleet.approve(replace);
@@ -104,13 +120,19 @@ test("an answer that is not ready when its instance is replaced is given by the 
   await expectConsistent(fleet, { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 2 });
 });
 
-test("a sibling's gateway that is killed is started again as the same instance, and its mind goes on", { timeout }, async () => {
+test("a sibling's gateway that is killed is started again as the same instance, and its mind goes on", {
+  timeout,
+}, async () => {
   const { fleet, model } = await talkingFleet({ fleet: { leaseSeconds: 4 } });
   const launch = await proposeDirectly(fleet, "instance_launch", {});
   await fleet.approve(launch);
   expect(await fleet.ended(launch, patience)).toMatchObject({ state: "succeeded" });
   const before = await fleet.instance("CLAWDINATOR-2");
-  const posted = chat(fleet, { conversation: "web", text: question, message: "web-1", to: "CLAWDINATOR-2" }, patience.timeoutMs);
+  const posted = chat(
+    fleet,
+    { conversation: "web", text: question, message: "web-1", to: "CLAWDINATOR-2" },
+    patience.timeoutMs,
+  );
   await waitFor(() => model.waiting() === 1, patience);
 
   const gateway = Number(pidOf(fleet, "gateway", before.instance));
@@ -123,10 +145,20 @@ test("a sibling's gateway that is killed is started again as the same instance, 
   model.letGo();
   expect(textOf(await posted)).toBe(answerOf(question));
   await expectAnsweredOnce(fleet, "web");
-  expect(await fleet.instance("CLAWDINATOR-2")).toMatchObject({ instance: before.instance, epoch: 1, port: before.port });
+  expect(await fleet.instance("CLAWDINATOR-2")).toMatchObject({
+    instance: before.instance,
+    epoch: 1,
+    port: before.port,
+  });
   await expectConsistent(fleet, { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 1 });
-  const { entries } = await fleet.json<{ entries: { action: string; subject: string; detail: string }[] }>("audit", "--subject", "CLAWDINATOR-2");
-  expect(entries.filter(({ action }) => action === "instance.restarted")).toMatchObject([{ detail: `${before.instance} had died` }]);
+  const { entries } = await fleet.json<{ entries: { action: string; subject: string; detail: string }[] }>(
+    "audit",
+    "--subject",
+    "CLAWDINATOR-2",
+  );
+  expect(entries.filter(({ action }) => action === "instance.restarted")).toMatchObject([
+    { detail: `${before.instance} had died` },
+  ]);
 });
 
 test("SIGTERM parks what cannot end in time, leaves no process, and the next start answers", { timeout }, async () => {

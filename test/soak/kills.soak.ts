@@ -18,7 +18,7 @@ import {
   runThroughKills,
   type SurvivedRun,
 } from "../support/kills.ts";
-import { soakKinds, type SoakKind, type SoakResult } from "./kinds.ts";
+import { type SoakKind, type SoakResult, soakKinds } from "./kinds.ts";
 
 const only = process.env.SOAK_ONLY?.split(",") ?? [...soakKinds];
 const resultsFile = process.env.SOAK_RESULTS ?? "";
@@ -48,7 +48,11 @@ const nothing = "none";
 
 function newRevision(bench: Bench): string {
   bench.revisions++;
-  return commitFiles(bench.fleet.program, { "docs/revision.md": `${bench.revisions}\n` }, `Revision ${bench.revisions}`);
+  return commitFiles(
+    bench.fleet.program,
+    { "docs/revision.md": `${bench.revisions}\n` },
+    `Revision ${bench.revisions}`,
+  );
 }
 
 function byChat(text: (bench: Bench) => string): Kind["run"] {
@@ -59,7 +63,8 @@ const kinds: Record<SoakKind, Kind> = {
   build: {
     state: "succeeded",
     needsSibling: false,
-    run: (bench, point) => buildThroughKills(bench.fleet, bench.failpoints, newRevision(bench), { point: point ?? nothing }),
+    run: (bench, point) =>
+      buildThroughKills(bench.fleet, bench.failpoints, newRevision(bench), { point: point ?? nothing }),
     after: ({ epoch, hasSibling }) => ({ epoch, hasSibling }),
   },
   launch: {
@@ -125,7 +130,10 @@ async function round(bench: Bench, kind: Kind, point: string | undefined): Promi
   Object.assign(bench, kind.after(bench));
   expect(run.operation.state).toBe(kind.state);
   expect(run.fired).toEqual(point === undefined ? [] : [point]);
-  await expectConsistent(bench.fleet, { "CLAWDINATOR-1": 1, ...(bench.hasSibling ? { "CLAWDINATOR-2": bench.epoch } : {}) });
+  await expectConsistent(bench.fleet, {
+    "CLAWDINATOR-1": 1,
+    ...(bench.hasSibling ? { "CLAWDINATOR-2": bench.epoch } : {}),
+  });
   await expectAudited(bench.fleet, run.operation);
   return run;
 }
@@ -138,7 +146,8 @@ for (const name of soakKinds.filter((one) => only.includes(one))) {
     const points = pointsOf(operation);
     const failures: SoakResult[] = [];
     for (const [index, point] of points.entries()) {
-      if (performance.now() > deadline) throw new Error(`out of time after ${index} of ${points.length} points; go on with --only ${name}`);
+      if (performance.now() > deadline)
+        throw new Error(`out of time after ${index} of ${points.length} points; go on with --only ${name}`);
       const startedAt = performance.now();
       const failure = await round(bench, kind, point).then(
         () => null,

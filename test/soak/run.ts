@@ -22,7 +22,10 @@ function say(text: string): void {
 function readResults(path: string): SoakResult[] {
   const text = readFileSync(path, "utf8");
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  return whole.split("\n").filter(Boolean).map((line) => JSON.parse(line) as SoakResult);
+  return whole
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as SoakResult);
 }
 
 function describe({ kind, point, index, of, seconds, failure }: SoakResult): string {
@@ -49,7 +52,12 @@ async function main(): Promise<void> {
     }
   };
   const telling = setInterval(tell, pollMs);
-  const vitest = await startVitest("test", [], { include: ["test/soak/*.soak.ts"], watch: false, reporters: ["minimal"], maxWorkers: 1 });
+  const vitest = await startVitest("test", [], {
+    include: ["test/soak/*.soak.ts"],
+    watch: false,
+    reporters: ["minimal"],
+    maxWorkers: 1,
+  });
   clearInterval(telling);
   tell();
   await vitest.close();

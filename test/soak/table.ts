@@ -8,7 +8,10 @@ interface Row {
 
 const opening = "<!-- measured:kills -->";
 const closing = "<!-- /measured -->";
-const heading = ["| Operation | Points killed at | Survived | Median run, s | Longest run, s |", "|---|---|---|---|---|"];
+const heading = [
+  "| Operation | Points killed at | Survived | Median run, s | Longest run, s |",
+  "|---|---|---|---|---|",
+];
 
 /** One row for each kind, in the order in which they ran. */
 export function rowsOf(results: SoakResult[]): Row[] {
@@ -27,7 +30,10 @@ export function rowsOf(results: SoakResult[]): Row[] {
 export function replaceRows(page: string, rows: Row[]): string {
   const [start, end] = [page.indexOf(opening), page.indexOf(closing)];
   if (start < 0 || end < start) throw new Error(`the page has no ${opening} … ${closing}`);
-  const old = page.slice(start, end).split("\n").filter((line) => /^\| [a-z]/.test(line));
+  const old = page
+    .slice(start, end)
+    .split("\n")
+    .filter((line) => /^\| [a-z]/.test(line));
   const kept = old.filter((line) => !rows.some(({ kind }) => line.startsWith(`| ${kind} |`)));
   const body = [...heading, ...kept, ...rows.map(({ text }) => text)].join("\n");
   return `${page.slice(0, start)}${opening}\n\n${body}\n\n${page.slice(end)}`;

@@ -28,7 +28,10 @@ export function breakGateway(program: string): string {
 export function breakHolder(program: string): string {
   const file = "tools/fleet/names.ts";
   const text = readFileSync(join(program, file), "utf8");
-  const broken = text.replace(/(export async function renewName\([^{]*\{[^}]*\},\n\): Promise<boolean> \{\n)/, `$1  if (options) throw new Error("${holderFailure}");\n`);
+  const broken = text.replace(
+    /(export async function renewName\([^{]*\{[^}]*\},\n\): Promise<boolean> \{\n)/,
+    `$1  if (options) throw new Error("${holderFailure}");\n`,
+  );
   if (broken === text) throw new Error(`${file} has no renewName of the form that is known here`);
   return onSideBranch(program, "broken-holder", { [file]: broken });
 }

@@ -1,8 +1,9 @@
 /** Messages over HTTP and what becomes of them. */
-import type { ConversationEntry, RunEvent } from "../../agent/protocol.ts";
+
 import { readConversation } from "../../agent/conversations.ts";
-import { fleetPaths } from "../../agent/paths.ts";
 import type { Answer } from "../../agent/gateway/inbox.ts";
+import { fleetPaths } from "../../agent/paths.ts";
+import type { ConversationEntry, RunEvent } from "../../agent/protocol.ts";
 import type { Store } from "../../tools/store.ts";
 import type { TestFleet } from "./fleet.ts";
 import { waitFor } from "./wait.ts";

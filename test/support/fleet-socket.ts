@@ -1,6 +1,7 @@
 /** A test's own look at any instance of a fleet, over its control socket. */
-import { type IncomingMessage, request } from "node:http";
+
 import { readdirSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { instancePaths } from "../../agent/paths.ts";
 
@@ -15,12 +16,15 @@ export interface VersionAnswer {
 export function readVersion(home: string, instance: string): Promise<VersionAnswer | null> {
   const { controlSocket } = instancePaths(home, instance);
   return new Promise((resolve) => {
-    const asked = request({ socketPath: controlSocket, path: "/api/version", agent: false, timeout: 10_000 }, (response) => {
-      void bodyOf(response).then(
-        (text) => resolve(response.statusCode === 200 ? (JSON.parse(text) as VersionAnswer) : null),
-        () => resolve(null),
-      );
-    });
+    const asked = request(
+      { socketPath: controlSocket, path: "/api/version", agent: false, timeout: 10_000 },
+      (response) => {
+        void bodyOf(response).then(
+          (text) => resolve(response.statusCode === 200 ? (JSON.parse(text) as VersionAnswer) : null),
+          () => resolve(null),
+        );
+      },
+    );
     asked.on("error", () => resolve(null));
     asked.on("timeout", () => asked.destroy());
     asked.end();

@@ -3,12 +3,12 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
-import type { Store } from "../../tools/store.ts";
 import { openSqliteStore } from "../../agent/gateway/store/sqlite.ts";
 import { instancePaths } from "../../agent/paths.ts";
 import { isProcessLockHeld, readLockOwner } from "../../agent/process-lock.ts";
 import type { ApprovalView, OperationView } from "../../agent/protocol.ts";
+import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
+import type { Store } from "../../tools/store.ts";
 import { git } from "./git.ts";
 import { cloneProgram } from "./program.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -44,7 +44,10 @@ export interface TestFleet {
   cli(parameters: string[], options?: { input?: string; environment?: Record<string, string> }): Promise<CommandResult>;
   /** As `cli` with --json; throws when the command fails. */
   json<T>(...parameters: string[]): Promise<T>;
-  fetch(path: string, options?: { method?: string; body?: unknown; token?: string | null; headers?: Record<string, string> }): Promise<Response>;
+  fetch(
+    path: string,
+    options?: { method?: string; body?: unknown; token?: string | null; headers?: Record<string, string> },
+  ): Promise<Response>;
   /** Proposes through chat and returns the approval. */
   propose(text: string): Promise<ApprovalView>;
   approve(id: string): Promise<void>;
@@ -69,7 +72,10 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
   const config = join(home, "config.json");
   writeFileSync(config, JSON.stringify({ gateway: { port: 0 }, ...options.config }));
   let child: ChildProcess | null = null;
-  let exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }> = Promise.resolve({ code: 0, signal: null });
+  let exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }> = Promise.resolve({
+    code: 0,
+    signal: null,
+  });
   let ready: { url: string; login: string } | null = null;
   let output = "";
   const stores: Store[] = [];
@@ -146,9 +152,17 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
           { cwd: program, env: { ...baseEnvironment(), ...cliOptions.environment }, maxBuffer: 64 * 1024 * 1024 },
           (error, stdout, stderr) => {
             const code = error ? (typeof error.code === "number" ? error.code : 1) : 0;
-            resolve({ code, stdout, stderr, get lines() {
-              return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
-            } });
+            resolve({
+              code,
+              stdout,
+              stderr,
+              get lines() {
+                return stdout
+                  .split("\n")
+                  .filter(Boolean)
+                  .map((line) => JSON.parse(line) as Record<string, unknown>);
+              },
+            });
           },
         );
         run.stdin?.end(cliOptions.input ?? "");
@@ -156,7 +170,8 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
 
     async json<T>(...parameters: string[]) {
       const { code, stdout, stderr } = await fleet.cli([...parameters, "--json"]);
-      if (code !== 0) throw new Error(`clawdinator ${parameters.join(" ")} failed (${code}): ${stdout}${stderr}\n${output}`);
+      if (code !== 0)
+        throw new Error(`clawdinator ${parameters.join(" ")} failed (${code}): ${stdout}${stderr}\n${output}`);
       return JSON.parse(stdout) as T;
     },
 
@@ -187,9 +202,13 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
       const store = await fleet.store();
       return waitFor(
         async () => {
-          const record = (await store.get(`approvals/${approval}`))?.value as { operationId: string | null } | undefined;
+          const record = (await store.get(`approvals/${approval}`))?.value as
+            | { operationId: string | null }
+            | undefined;
           if (!record?.operationId) return null;
-          const operation = (await store.get(`operations/${record.operationId}`))?.value as unknown as OperationView | undefined;
+          const operation = (await store.get(`operations/${record.operationId}`))?.value as unknown as
+            | OperationView
+            | undefined;
           return operation?.endedAt ? operation : null;
         },
         { timeoutMs, what: `the operation of ${approval} ending\n${output}` },
@@ -247,7 +266,12 @@ export function processesBelow(home: string): { instance: string; role: "gateway
   }
   return instances.flatMap((instance) => {
     const { gatewayLock, mindLock } = instancePaths(home, instance);
-    return ([["gateway", gatewayLock], ["mind", mindLock]] as const).flatMap(([role, lock]) => {
+    return (
+      [
+        ["gateway", gatewayLock],
+        ["mind", mindLock],
+      ] as const
+    ).flatMap(([role, lock]) => {
       const pid = isProcessLockHeld(lock) ? readLockOwner(lock)?.pid : undefined;
       return pid === undefined ? [] : [{ instance, role, pid }];
     });
@@ -264,7 +288,9 @@ async function killBelow(home: string): Promise<void> {
         // It ended in between.
       }
     }
-    const gone = await waitFor(() => processesBelow(home).length === 0, { timeoutMs: signal === "SIGTERM" ? 8_000 : 10_000 }).catch(() => false);
+    const gone = await waitFor(() => processesBelow(home).length === 0, {
+      timeoutMs: signal === "SIGTERM" ? 8_000 : 10_000,
+    }).catch(() => false);
     if (gone) return;
   }
 }

@@ -72,14 +72,20 @@ export interface SurvivedRun {
 }
 
 /** Starts the gateway again whenever it dies, until `done`; returns how often it was started. */
-export async function keepStarting(fleet: TestFleet, options: { environment: Record<string, string>; done(): Promise<boolean> }): Promise<number> {
+export async function keepStarting(
+  fleet: TestFleet,
+  options: { environment: Record<string, string>; done(): Promise<boolean> },
+): Promise<number> {
   let starts = 0;
   for (;;) {
     let hasDied = false;
     const died = fleet.exited().then(() => {
       hasDied = true;
     });
-    await waitFor(async () => hasDied || (await options.done()), { timeoutMs: 120_000, what: `the operation ending or the gateway dying\n${fleet.output()}` });
+    await waitFor(async () => hasDied || (await options.done()), {
+      timeoutMs: 120_000,
+      what: `the operation ending or the gateway dying\n${fleet.output()}`,
+    });
     if (!hasDied) return starts;
     await died;
     if (await options.done()) return starts;
@@ -135,7 +141,9 @@ export async function buildThroughKills(
     failpoints,
     find,
     begin: async () => {
-      await fleet.fetch("/api/operations", { method: "POST", body: { operation: "image_build", input: { revision } } }).catch(() => null);
+      await fleet
+        .fetch("/api/operations", { method: "POST", body: { operation: "image_build", input: { revision } } })
+        .catch(() => null);
     },
   });
 }
@@ -158,7 +166,10 @@ async function throughKills(options: {
   for (const { pid } of resting) await suspend(fleet.home, pid);
   try {
     await options.begin();
-    await waitFor(async () => ((await find())?.owner as unknown as { instance: string } | null)?.instance === first?.instance, { timeoutMs: 60_000, what: "the first instance taking the operation" });
+    await waitFor(
+      async () => ((await find())?.owner as unknown as { instance: string } | null)?.instance === first?.instance,
+      { timeoutMs: 60_000, what: "the first instance taking the operation" },
+    );
   } finally {
     for (const { pid } of resting) process.kill(pid, "SIGCONT");
   }
@@ -208,41 +219,69 @@ export async function expectConsistent(fleet: TestFleet, epochs: Record<string, 
   expect(instancesBelow(home).sort()).toEqual(instances);
   expect(readdirSync(join(home, "instances")).filter((name) => name.startsWith("."))).toEqual([]);
   const wanted = instances.flatMap((instance) => [`${instance} gateway`, `${instance} mind`]);
-  const running = (): string[] => processesBelow(home).map(({ instance, role }) => `${instance} ${role}`).sort();
-  await waitFor(() => running().join() === wanted.join(), { timeoutMs: 30_000, what: "each holder's two processes" }).catch(() => {});
+  const running = (): string[] =>
+    processesBelow(home)
+      .map(({ instance, role }) => `${instance} ${role}`)
+      .sort();
+  await waitFor(() => running().join() === wanted.join(), {
+    timeoutMs: 30_000,
+    what: "each holder's two processes",
+  }).catch(() => {});
   expect(running()).toEqual(wanted);
   // Processes that no lock knows of, such as a second mind or a gateway that was started and forgotten.
   const locked = new Set(processesBelow(home).map(({ pid }) => pid));
-  const strangers = async (): Promise<number[]> => (await processesWithArguments(["--home", home])).filter((pid) => !locked.has(pid));
+  const strangers = async (): Promise<number[]> =>
+    (await processesWithArguments(["--home", home])).filter((pid) => !locked.has(pid));
   await waitFor(async () => (await strangers()).length === 0, { timeoutMs: 10_000 }).catch(() => {});
   expect(await strangers()).toEqual([]);
 
   expect(await store.list("candidates/")).toEqual([]);
   const now = await store.now();
-  const leases = (await readAll(store, "leases/")).map(({ value }) => value as unknown as { holder: string; until: number });
+  const leases = (await readAll(store, "leases/")).map(
+    ({ value }) => value as unknown as { holder: string; until: number },
+  );
   expect(leases.filter(({ holder, until }) => until > now && !instances.includes(holder))).toEqual([]);
-  const live = (await readAll(store, "operations/")).map(({ value }) => value as unknown as OperationView).filter(({ endedAt }) => endedAt === null);
+  const live = (await readAll(store, "operations/"))
+    .map(({ value }) => value as unknown as OperationView)
+    .filter(({ endedAt }) => endedAt === null);
   expect(live).toEqual([]);
 
-  const trailers = git(join(home, "fleet", "repo.git"), "log", "--format=%(trailers:key=Operation,valueonly,separator=)", "HEAD").split("\n").filter(Boolean);
+  const trailers = git(
+    join(home, "fleet", "repo.git"),
+    "log",
+    "--format=%(trailers:key=Operation,valueonly,separator=)",
+    "HEAD",
+  )
+    .split("\n")
+    .filter(Boolean);
   expect(trailers.filter((trailer, index) => trailers.indexOf(trailer) !== index)).toEqual([]);
 }
 
 /** The audit log tells every step once, and the end once. */
 export async function expectAudited(fleet: TestFleet, operation: OperationView): Promise<void> {
   const store = await fleet.store();
-  const log = (await readAll(store, "audit/")).map(({ value }) => value as unknown as { action: string; subject: string; detail: string });
-  const given = log.filter(({ action }) => action === "name.given").map(({ subject, detail }) => `${subject} ${detail}`);
+  const log = (await readAll(store, "audit/")).map(
+    ({ value }) => value as unknown as { action: string; subject: string; detail: string },
+  );
+  const given = log
+    .filter(({ action }) => action === "name.given")
+    .map(({ subject, detail }) => `${subject} ${detail}`);
   expect(given).toEqual([...new Set(given)]);
   const entries = log.filter(({ subject }) => subject === operation.id);
-  const told = (action: string): string[] => entries.filter((entry) => entry.action === action).map(({ detail }) => detail.split(":")[0] ?? "");
+  const told = (action: string): string[] =>
+    entries.filter((entry) => entry.action === action).map(({ detail }) => detail.split(":")[0] ?? "");
   expect(entries.filter(({ action }) => action === `operation.${operation.state}`)).toHaveLength(1);
-  const stepsIn = (...states: string[]): string[] => operation.steps.filter(({ state }) => states.includes(state)).map(({ name }) => name);
+  const stepsIn = (...states: string[]): string[] =>
+    operation.steps.filter(({ state }) => states.includes(state)).map(({ name }) => name);
   const failed = operation.steps.filter(({ error }) => error !== null).map(({ name }) => name);
   expect(told("operation.step.succeeded").sort()).toEqual(
-    operation.steps.filter(({ name, state }) => state !== "pending" && !failed.includes(name)).map(({ name }) => name).sort(),
+    operation.steps
+      .filter(({ name, state }) => state !== "pending" && !failed.includes(name))
+      .map(({ name }) => name)
+      .sort(),
   );
   expect(told("operation.step.failed").sort()).toEqual(failed.sort());
   expect(told("operation.step.compensated").sort()).toEqual(stepsIn("compensated").sort());
-  for (const step of stepsIn("succeeded", "compensated", "failed")) expect(told("operation.step.started")).toContain(step);
+  for (const step of stepsIn("succeeded", "compensated", "failed"))
+    expect(told("operation.step.started")).toContain(step);
 }

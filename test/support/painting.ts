@@ -61,7 +61,12 @@ export interface Painters {
   close(): Promise<void>;
 }
 
-export async function openPainters(options: { path: string; instance?: string; approvers?: string[]; quorum?: number }): Promise<Painters> {
+export async function openPainters(options: {
+  path: string;
+  instance?: string;
+  approvers?: string[];
+  quorum?: number;
+}): Promise<Painters> {
   const { instance = "i-000000000001", approvers = ["1", "2", "3"], quorum = 1 } = options;
   const real = await openSqliteStore({ path: options.path });
   let offsetMs = 0;
@@ -77,8 +82,13 @@ export async function openPainters(options: { path: string; instance?: string; a
     instance,
     policy: () => readPolicy(store),
     plan: async ({ operation, input, proposer }) => {
-      if (operation !== "paint") throw new ToolError(`there is no operation ${operation}`, { code: "unknown_operation", hint: "paint" });
-      return { tool: paint, input, draft: await paint.plan({ fleet, proposer, signal: AbortSignal.timeout(10_000) }, input) };
+      if (operation !== "paint")
+        throw new ToolError(`there is no operation ${operation}`, { code: "unknown_operation", hint: "paint" });
+      return {
+        tool: paint,
+        input,
+        draft: await paint.plan({ fleet, proposer, signal: AbortSignal.timeout(10_000) }, input),
+      };
     },
   });
   const operations = createOperations({
@@ -104,7 +114,15 @@ export async function openPainters(options: { path: string; instance?: string; a
         operation: "paint",
         input: {},
         key,
-        proposer: { kind: "maintainer", id: "1", name: "Person 1", message: null, conversation: null, influencedByPublicText: false, ...proposer },
+        proposer: {
+          kind: "maintainer",
+          id: "1",
+          name: "Person 1",
+          message: null,
+          conversation: null,
+          influencedByPublicText: false,
+          ...proposer,
+        },
       }),
     execute: (id) => approvals.execute(id, (record) => operations.start(record)),
     async setPolicy({ quorum: nextQuorum, ...policy }) {
@@ -131,7 +149,12 @@ function policyWith({ approvers, quorum }: { approvers: string[]; quorum: number
 
 /** Maintainer `id`, by their own token or, with `by`, in the words of another one's `--as`. */
 export function actor(id: string, options: { surface?: Actor["surface"]; by?: string } = {}): Actor {
-  const person = (number: string): Actor["maintainer"] => ({ id: number, name: `Person ${number}`, createdAt: 0, removedAt: null });
+  const person = (number: string): Actor["maintainer"] => ({
+    id: number,
+    name: `Person ${number}`,
+    createdAt: 0,
+    removedAt: null,
+  });
   const { surface = "console", by } = options;
   return { maintainer: person(id), surface, asLocal: by !== undefined, by: person(by ?? id) };
 }
@@ -141,4 +164,3 @@ export async function story(painters: Painters, subject: string): Promise<string
   const entries = await painters.audit.list({ limit: 1000, subject });
   return entries.reverse().map(({ action, actor: who }) => `${action} ${who}`);
 }
-

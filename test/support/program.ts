@@ -9,7 +9,9 @@ const checkout = join(import.meta.dirname, "..", "..");
 export function cloneProgram(directory: string): string {
   const program = join(directory, "program");
   mkdirSync(program, { recursive: true });
-  const files = git(checkout, "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0").filter(Boolean);
+  const files = git(checkout, "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    .split("\0")
+    .filter(Boolean);
   for (const file of files) {
     const target = join(program, file);
     mkdirSync(dirname(target), { recursive: true });

@@ -16,9 +16,12 @@ export function callSocket(
   const { body, headers = {} } = options;
   const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false, headers: { "content-type": "application/json", ...headers } }, (response) => {
-      readAll(response).then((answer) => resolve({ status: response.statusCode ?? 0, text: answer }), reject);
-    });
+    const sent = request(
+      { socketPath, method, path, agent: false, headers: { "content-type": "application/json", ...headers } },
+      (response) => {
+        readAll(response).then((answer) => resolve({ status: response.statusCode ?? 0, text: answer }), reject);
+      },
+    );
     sent.on("error", reject);
     sent.end(text);
   });

@@ -2,11 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "../../agent/gateway/store/sqlite.ts";
-import { formatPolicy, highestQuorum, parsePolicy, type Policy, policyDigest, ruleFor } from "../../tools/policy.ts";
+import { formatPolicy, highestQuorum, type Policy, parsePolicy, policyDigest, ruleFor } from "../../tools/policy.ts";
 import { movePolicyPin, pinFirstPolicy, readPolicy } from "../../tools/policy-pin.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const template = readFileSync(join(import.meta.dirname, "..", "..", "nix", "templates", "fleet", "policy.json"), "utf8");
+const template = readFileSync(
+  join(import.meta.dirname, "..", "..", "nix", "templates", "fleet", "policy.json"),
+  "utf8",
+);
 
 function policy(change: Partial<Policy> = {}): Policy {
   return {
@@ -37,7 +40,9 @@ function problemsOf(value: unknown): string {
 test("the template's policy is valid for one maintainer and for two", () => {
   const alone = parsePolicy(template, "policy.json");
   expect(ruleFor(alone, "policy_change")).toMatchObject({ mode: "approve", quorum: 1 });
-  expect(ruleFor(parsePolicy(template.replace('["1"]', '["1", "2"]'), "policy.json"), "policy_change")).toMatchObject({ quorum: 2 });
+  expect(ruleFor(parsePolicy(template.replace('["1"]', '["1", "2"]'), "policy.json"), "policy_change")).toMatchObject({
+    quorum: 2,
+  });
 });
 
 test("every problem of a policy is named at once, with its place", () => {
@@ -48,7 +53,16 @@ test("every problem of a policy is named at once, with its place", () => {
     budgets: { usdPerDay: -1 },
     extra: true,
   });
-  for (const part of ["policy.json", "approvers.0", "operations.image_build.mode", "operations.publish.quorum", "colour", "budgets.usdPerDay", "budgets.usdPerRun", "extra"]) {
+  for (const part of [
+    "policy.json",
+    "approvers.0",
+    "operations.image_build.mode",
+    "operations.publish.quorum",
+    "colour",
+    "budgets.usdPerDay",
+    "budgets.usdPerRun",
+    "extra",
+  ]) {
     expect(message).toContain(part);
   }
 });
@@ -75,7 +89,11 @@ test("a quorum that the approvers cannot reach is refused, for every operation t
 });
 
 test("an approver who is listed twice is one approver", () => {
-  expect(problemsOf(policy({ approvers: ["1", "1"], operations: { publish: { mode: "approve", quorum: 2, expiresHours: 1 } } }))).toContain("there is 1");
+  expect(
+    problemsOf(
+      policy({ approvers: ["1", "1"], operations: { publish: { mode: "approve", quorum: 2, expiresHours: 1 } } }),
+    ),
+  ).toContain("there is 1");
 });
 
 test("quorumIfAlone holds for one approver only", () => {
@@ -90,9 +108,12 @@ test("rules say mode, quorum and expiry", () => {
   expect(ruleFor(policy(), "publish")).toMatchObject({ mode: "deny" });
 });
 
-test.each(["github_land", "constructor", "toString", "__proto__", ""])("an operation that the policy does not name (%j) needs the highest quorum", (operation) => {
-  expect(ruleFor(policy(), operation)).toEqual({ mode: "approve", quorum: 2, expiresHours: 24 });
-});
+test.each(["github_land", "constructor", "toString", "__proto__", ""])(
+  "an operation that the policy does not name (%j) needs the highest quorum",
+  (operation) => {
+    expect(ruleFor(policy(), operation)).toEqual({ mode: "approve", quorum: 2, expiresHours: 24 });
+  },
+);
 
 test("policy_change needs the highest quorum of all operations, even where the policy lets it through", () => {
   const operations: Policy["operations"] = {
@@ -102,7 +123,9 @@ test("policy_change needs the highest quorum of all operations, even where the p
   const found = policy({ approvers: ["1", "2", "3"], operations });
   expect(highestQuorum(found)).toBe(3);
   expect(ruleFor(found, "policy_change")).toEqual({ mode: "approve", quorum: 3, expiresHours: 5 });
-  expect(ruleFor(policy({ operations: { policy_change: { mode: "auto", quorum: 1, expiresHours: 5 } } }), "policy_change")).toMatchObject({ mode: "approve", quorum: 1 });
+  expect(
+    ruleFor(policy({ operations: { policy_change: { mode: "auto", quorum: 1, expiresHours: 5 } } }), "policy_change"),
+  ).toMatchObject({ mode: "approve", quorum: 1 });
   expect(ruleFor(policy({ operations: {} }), "policy_change")).toMatchObject({ mode: "approve", quorum: 1 });
 });
 
@@ -117,7 +140,11 @@ test("the pin moves only from the policy that the change was approved under, and
   const store = await openSqliteStore({ path: join(temporaryDirectory(), "store.sqlite") });
   try {
     await expect(readPolicy(store)).rejects.toMatchObject({ code: "policy_missing" });
-    const [first, second, third] = [policy(), policy({ approvers: ["1", "2", "3"] }), policy({ approvers: ["3"], operations: {} })].map(formatPolicy);
+    const [first, second, third] = [
+      policy(),
+      policy({ approvers: ["1", "2", "3"] }),
+      policy({ approvers: ["3"], operations: {} }),
+    ].map(formatPolicy);
     const from = policyDigest(policy());
     await pinFirstPolicy(store, { commit: "a".repeat(40), text: first ?? "" });
     await pinFirstPolicy(store, { commit: "b".repeat(40), text: third ?? "" });
@@ -126,8 +153,12 @@ test("the pin moves only from the policy that the change was approved under, and
     await movePolicyPin(store, move);
     await movePolicyPin(store, move);
     expect((await readPolicy(store)).policy.approvers).toEqual(["1", "2", "3"]);
-    await expect(movePolicyPin(store, { from, commit: "d".repeat(40), text: third ?? "" })).rejects.toMatchObject({ code: "policy_moved" });
-    await expect(movePolicyPin(store, { from, commit: "d".repeat(40), text: "{}" })).rejects.toMatchObject({ code: "policy_invalid" });
+    await expect(movePolicyPin(store, { from, commit: "d".repeat(40), text: third ?? "" })).rejects.toMatchObject({
+      code: "policy_moved",
+    });
+    await expect(movePolicyPin(store, { from, commit: "d".repeat(40), text: "{}" })).rejects.toMatchObject({
+      code: "policy_invalid",
+    });
   } finally {
     await store.close();
   }

@@ -76,14 +76,19 @@ export async function createFleetRepository(
   const files: Record<string, string> = {};
   for (const path of await filesBelow(options.template, "")) {
     const text = await readFile(join(options.template, path), "utf8");
-    files[path] = Object.entries(options.replacements).reduce((result, [from, to]) => result.replaceAll(from, () => to), text);
+    files[path] = Object.entries(options.replacements).reduce(
+      (result, [from, to]) => result.replaceAll(from, () => to),
+      text,
+    );
   }
   let commit = "";
   const { created } = await createBareRepository(options.directory, options.environment ?? process.env, async (git) => {
     // Its history is the history of intent: nothing is rewritten or dropped by a push.
     await appendFile(join(git.directory, "config"), "[receive]\n\tdenyNonFastForwards = true\n\tdenyDeletes = true\n");
     // One process for the whole commit: this is part of the very first start.
-    await git.run(["fast-import", "--date-format=raw", "--quiet"], { input: firstCommit({ files, author: options.author, at }) });
+    await git.run(["fast-import", "--date-format=raw", "--quiet"], {
+      input: firstCommit({ files, author: options.author, at }),
+    });
     commit = (await readFile(join(git.directory, "refs", "heads", "main"), "utf8")).trim();
   });
   return created ? { created, commit, files } : { created };

@@ -82,7 +82,9 @@ export async function findRepositoryDrift(options: {
 /** Null when both mean the same policy; else what is wrong with the found one, empty when it is a valid other one. */
 function policyProblem(found: string, inForce: string): string | null {
   try {
-    return policyDigest(parsePolicy(found, "policy.json")) === policyDigest(parsePolicy(inForce, "the policy in force")) ? null : "";
+    return policyDigest(parsePolicy(found, "policy.json")) === policyDigest(parsePolicy(inForce, "the policy in force"))
+      ? null
+      : "";
   } catch (error) {
     return `; ${(error as Error).message}`;
   }

@@ -13,7 +13,7 @@ import { readNames } from "./names.ts";
 import type { InstanceLiveness } from "./services.ts";
 
 /** A holder's heartbeat lies under its epoch; a candidate has none yet. */
-export function heartbeatKey(heartbeat: { instance: string; name: string; epoch: number | null }): string {
+function heartbeatKey(heartbeat: { instance: string; name: string; epoch: number | null }): string {
   if (heartbeat.epoch === null) return `candidates/${heartbeat.instance}`;
   return `names/${heartbeat.name}/${heartbeat.epoch}/heartbeat`;
 }

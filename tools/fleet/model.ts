@@ -8,7 +8,7 @@ export const instanceNameSchema = z
   .regex(instanceNamePattern, "an instance is named CLAWDINATOR-1, CLAWDINATOR-2, …");
 
 /** A full commit id. */
-export const revisionSchema = z.string().regex(/^[0-9a-f]{40}$/, "a revision is a full commit id of 40 hex digits");
+const revisionSchema = z.string().regex(/^[0-9a-f]{40}$/, "a revision is a full commit id of 40 hex digits");
 
 /** `nix/instances.json` in the fleet repository: the desired state. */
 export const desiredInstanceSchema = z.strictObject({

@@ -1,5 +1,4 @@
 /** What fleet operations need from outside: narrow interfaces, implemented by the providers and the gateway. */
-import type { Json } from "../json.ts";
 import type { Store } from "../store.ts";
 import type { DesiredState, FleetDrift, FleetStatus, Heartbeat } from "./model.ts";
 

@@ -72,7 +72,7 @@ export function importImageStep(image: PlannedImage): Step {
 }
 
 /** The instance id that a launch gets: the same at every attempt. */
-export function candidateId(context: Pick<StepContext, "token">): string {
+function candidateId(context: Pick<StepContext, "token">): string {
   return `i-${context.token.slice(0, 12)}`;
 }
 

@@ -19,7 +19,9 @@ export function createListener(api: Api): ReturnType<typeof getRequestListener> 
   });
   const app = new Hono<Environment>();
   app.onError((error, context) =>
-    answerProblem(error, context, (fault) => log("error", "a request failed", { path: context.req.path, error: fault.message })),
+    answerProblem(error, context, (fault) =>
+      log("error", "a request failed", { path: context.req.path, error: fault.message }),
+    ),
   );
   if (api.surface === "tcp") app.use(checkHostAndOrigin(api.config.gateway.allowedHosts));
   app.use(

@@ -20,14 +20,29 @@ export function checkHostAndOrigin(allowedHosts: readonly string[]): MiddlewareH
   return async (context, next) => {
     const host = context.req.header("host") ?? "";
     if (!isAllowed(hostnameOf(host))) {
-      throw new HttpProblem(421, "wrong_host", `this is not ${host || "(no host)"}`, "use 127.0.0.1 or localhost, or add the name to gateway.allowedHosts");
+      throw new HttpProblem(
+        421,
+        "wrong_host",
+        `this is not ${host || "(no host)"}`,
+        "use 127.0.0.1 or localhost, or add the name to gateway.allowedHosts",
+      );
     }
     const origin = context.req.header("origin");
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-      throw new HttpProblem(403, "wrong_origin", `a page of ${origin} may not use this console`, "open the console itself");
+      throw new HttpProblem(
+        403,
+        "wrong_origin",
+        `a page of ${origin} may not use this console`,
+        "open the console itself",
+      );
     }
     if (context.req.header("sec-fetch-site") === "cross-site" && context.req.method !== "GET") {
-      throw new HttpProblem(403, "wrong_origin", "a page elsewhere may not use this console", "open the console itself");
+      throw new HttpProblem(
+        403,
+        "wrong_origin",
+        "a page elsewhere may not use this console",
+        "open the console itself",
+      );
     }
     await next();
   };
@@ -42,7 +57,12 @@ export function requireMaintainer(api: Api): MiddlewareHandler<Environment> {
   return async (context, next) => {
     const actor = await identify(context, api);
     if (!actor) {
-      throw new HttpProblem(401, "not_logged_in", "no valid token", "`clawdinator maintainers login` prints a login link; programs send `Authorization: Bearer TOKEN`");
+      throw new HttpProblem(
+        401,
+        "not_logged_in",
+        "no valid token",
+        "`clawdinator maintainers login` prints a login link; programs send `Authorization: Bearer TOKEN`",
+      );
     }
     context.set("actor", actor);
     await next();
@@ -64,14 +84,24 @@ async function identify(context: Context, { maintainers, surface }: Api): Promis
 }
 
 /** `--as`: someone with access to this machine's control socket speaks for another maintainer. */
-async function identifyAs(options: { id: string; by: Maintainer; maintainers: Maintainers; surface: Api["surface"] }): Promise<Actor> {
+async function identifyAs(options: {
+  id: string;
+  by: Maintainer;
+  maintainers: Maintainers;
+  surface: Api["surface"];
+}): Promise<Actor> {
   const { id, by, maintainers, surface } = options;
   if (surface !== "control") {
     throw new HttpProblem(403, "as_is_local", "--as works on this machine only", "use that maintainer's own token");
   }
   const maintainer = await maintainers.get(id);
   if (!maintainer) {
-    throw new HttpProblem(404, "unknown_maintainer", `there is no maintainer ${id}`, "`clawdinator maintainers list` shows them");
+    throw new HttpProblem(
+      404,
+      "unknown_maintainer",
+      `there is no maintainer ${id}`,
+      "`clawdinator maintainers list` shows them",
+    );
   }
   return { maintainer, surface: "cli", asLocal: true, by };
 }

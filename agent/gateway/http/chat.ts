@@ -36,7 +36,12 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
     createdAt: await api.store.now(),
   };
   if ((await api.inbox.submit(message)) === "conflict") {
-    throw new HttpProblem(409, "message_id_used", `the message id ${message.id} belongs to another message`, "choose a new id for a new message");
+    throw new HttpProblem(
+      409,
+      "message_id_used",
+      `the message id ${message.id} belongs to another message`,
+      "choose a new id for a new message",
+    );
   }
   api.scheduler.wake();
   return streamSSE(context, async (stream) => {
@@ -69,7 +74,12 @@ async function addressee(api: Api, to: string | undefined): Promise<string> {
  * Relays the run's events until its answer is recorded. The record, not the stream, decides what the answer is: when
  * the run goes to another process the reader is told to start over and then gets the recorded answer.
  */
-async function follow(options: { api: Api; message: Message; stream: SSEStreamingApi; signal: AbortSignal }): Promise<void> {
+async function follow(options: {
+  api: Api;
+  message: Message;
+  stream: SSEStreamingApi;
+  signal: AbortSignal;
+}): Promise<void> {
   const { api, message, stream, signal } = options;
   const { inbox, runs } = api;
   let shown = false;
@@ -96,7 +106,12 @@ async function follow(options: { api: Api; message: Message; stream: SSEStreamin
 }
 
 /** Until the run ends here; `lost` when it ended without an answer, so that another process will give it. */
-function relay(options: { api: Api; message: Message; stream: SSEStreamingApi; signal: AbortSignal }): Promise<"done" | "lost"> {
+function relay(options: {
+  api: Api;
+  message: Message;
+  stream: SSEStreamingApi;
+  signal: AbortSignal;
+}): Promise<"done" | "lost"> {
   const { api, message, stream, signal } = options;
   return new Promise((resolve) => {
     let tail: Promise<void> = Promise.resolve();

@@ -16,16 +16,20 @@ export function memoryRoutes(api: Api, guarded: Guarded): void {
     return opened;
   };
 
-  guarded("GET", "/api/memory", "documents of the hive mind", async (context) => context.json({ documents: await memory().list() }));
+  guarded("GET", "/api/memory", "documents of the hive mind", async (context) =>
+    context.json({ documents: await memory().list() }),
+  );
   guarded("GET", "/api/memory-search", "`?q=` searches the hive mind", async (context) => {
     const query = context.req.query("q")?.trim();
-    if (!query) throw new HttpProblem(400, "query_missing", "q: what to search for is missing", "GET /api/memory-search?q=WORDS");
+    if (!query)
+      throw new HttpProblem(400, "query_missing", "q: what to search for is missing", "GET /api/memory-search?q=WORDS");
     return context.json({ matches: await memory().search(query) });
   });
   guarded("GET", "/api/memory/:path{.+}", "one document", async (context) => {
     const name = context.req.param("path") ?? "";
     const document = await memory().read(name);
-    if (!document) throw new HttpProblem(404, "unknown_document", `there is no document ${name}`, "GET /api/memory lists them");
+    if (!document)
+      throw new HttpProblem(404, "unknown_document", `there is no document ${name}`, "GET /api/memory lists them");
     return context.json(document);
   });
 }

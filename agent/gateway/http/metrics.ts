@@ -34,7 +34,8 @@ export const metrics: readonly Metric[] = [
     name: "clawdinator_check",
     help: "1 for each check of this instance that passes, 0 for each that fails",
     type: "gauge",
-    samples: async ({ presence }) => presence.heartbeat().checks.map((check) => ({ labels: { check: check.name }, value: check.ok ? 1 : 0 })),
+    samples: async ({ presence }) =>
+      presence.heartbeat().checks.map((check) => ({ labels: { check: check.name }, value: check.ok ? 1 : 0 })),
   },
   {
     name: "clawdinator_runs",
@@ -86,6 +87,9 @@ export async function renderMetrics(api: Api): Promise<string> {
 
 function renderLabels(labels: Record<string, string> | undefined): string {
   if (!labels) return "";
-  const escaped = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-  return `{${Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`).join(",")}}`;
+  const escaped = (value: string): string =>
+    value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `{${Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(",")}}`;
 }

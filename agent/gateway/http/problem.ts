@@ -41,10 +41,14 @@ export function answerProblem(error: Error, context: Context, onFault: (error: E
   const described = describeError(error);
   if (described.code !== "internal") return context.json({ error: described }, 422);
   onFault(error);
-  return context.json({ error: { code: "internal", message: "this failed inside", hint: "the gateway's log says why" } }, 500);
+  return context.json(
+    { error: { code: "internal", message: "this failed inside", hint: "the gateway's log says why" } },
+    500,
+  );
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => `${[...issue.path, key].join(".")}: there is no such field`);
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: there is no such field`);
   return [`${issue.path.join(".") || "body"}: ${issue.message}`];
 }

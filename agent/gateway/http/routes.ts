@@ -32,9 +32,19 @@ const conversationsListed = 50;
 
 const loginSchema = z.strictObject({ token: z.string().min(1).max(500) });
 const operationActionSchema = z.strictObject({ action: z.enum(["cancel", "resume"]) });
-const proposeSchema = z.strictObject({ operation: z.string().min(1).max(100), input: z.record(z.string(), z.unknown()).default({}) });
+const proposeSchema = z.strictObject({
+  operation: z.string().min(1).max(100),
+  input: z.record(z.string(), z.unknown()).default({}),
+});
 /** Names stand in commit messages and on terminals. */
-const addMaintainerSchema = z.strictObject({ name: z.string().trim().min(1).max(100).regex(/^\P{C}+$/u, "a name is one line of visible characters") });
+const addMaintainerSchema = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{C}+$/u, "a name is one line of visible characters"),
+});
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   subject: z.string().max(200).optional(),
@@ -60,16 +70,38 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     const ready = state === "ready" && checks.every((check) => check.ok);
     return context.json({ ready, state, checks }, ready ? 200 : 503);
   });
-  open("GET", "/metrics", "metrics in Prometheus' text format", async (context) => context.text(await renderMetrics(api)));
+  open("GET", "/metrics", "metrics in Prometheus' text format", async (context) =>
+    context.text(await renderMetrics(api)),
+  );
   open("GET", "/api/version", "name, instance, epoch, version, revision and image", (context) => {
     const { instance, name, epoch, version, revision, image, dirty } = api.presence.heartbeat();
-    return context.json({ name, instance, epoch, version, revision, image, dirty, holdsName: api.presence.epoch() !== null });
+    return context.json({
+      name,
+      instance,
+      epoch,
+      version,
+      revision,
+      image,
+      dirty,
+      holdsName: api.presence.epoch() !== null,
+    });
   });
   open("POST", "/api/login", "`{ token }` gives a session cookie", async (context) => {
     const { token } = loginSchema.parse(await readJson(context));
     const maintainer = await api.maintainers.authenticate(token);
-    if (!maintainer) throw new HttpProblem(401, "wrong_token", "this token is not (or no longer) valid", "`clawdinator maintainers login` prints a new login link");
-    setCookie(context, sessionCookie, await api.maintainers.createSession(maintainer), { httpOnly: true, sameSite: "Strict", path: "/", maxAge: 30 * 24 * 3600 });
+    if (!maintainer)
+      throw new HttpProblem(
+        401,
+        "wrong_token",
+        "this token is not (or no longer) valid",
+        "`clawdinator maintainers login` prints a new login link",
+      );
+    setCookie(context, sessionCookie, await api.maintainers.createSession(maintainer), {
+      httpOnly: true,
+      sameSite: "Strict",
+      path: "/",
+      maxAge: 30 * 24 * 3600,
+    });
     return context.json({ maintainer: { id: maintainer.id, name: maintainer.name } });
   });
 
@@ -79,44 +111,93 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     deleteCookie(context, sessionCookie, { path: "/" });
     return context.json({});
   });
-  guarded("GET", "/api/session", "who is logged in, on which instance, and whether the fleet is paused", async (context) => {
-    const { maintainer } = context.get("actor");
-    const { instance, name, revision, version } = api.presence.heartbeat();
-    return context.json({ maintainer: { id: maintainer.id, name: maintainer.name }, instance: { name, instance, revision, version }, paused: await api.pause.isPaused() });
-  });
-  guarded("GET", "/api/events", "server-sent events of everything that changes", (context) => streamEvents(context, api));
+  guarded(
+    "GET",
+    "/api/session",
+    "who is logged in, on which instance, and whether the fleet is paused",
+    async (context) => {
+      const { maintainer } = context.get("actor");
+      const { instance, name, revision, version } = api.presence.heartbeat();
+      return context.json({
+        maintainer: { id: maintainer.id, name: maintainer.name },
+        instance: { name, instance, revision, version },
+        paused: await api.pause.isPaused(),
+      });
+    },
+  );
+  guarded("GET", "/api/events", "server-sent events of everything that changes", (context) =>
+    streamEvents(context, api),
+  );
 
-  guarded("POST", "/api/chat", "`{ conversation, text, message?, to? }`; the answer as server-sent events", (context) => postChat(context, api));
+  guarded("POST", "/api/chat", "`{ conversation, text, message?, to? }`; the answer as server-sent events", (context) =>
+    postChat(context, api),
+  );
   guarded("GET", "/api/conversations", "conversations, newest first", async (context) =>
     context.json({ conversations: await summarizeConversations(fleetPaths(api.home).conversations) }),
   );
-  guarded("GET", "/api/conversations/:id", "one conversation and the messages being answered in it", async (context) => {
-    const conversation = conversationIdSchema.parse(context.req.param("id"));
-    const entries = await readConversation({ directory: fleetPaths(api.home).conversations, conversation });
-    const waiting = (await api.inbox.pending(api.identity.name)).filter((one) => one.conversation === conversation && one.kind === "chat");
-    const running = [...new Set([...api.runs.running(conversation), ...waiting.map((one) => one.id)])];
-    return context.json({ conversation, entries, running });
-  });
+  guarded(
+    "GET",
+    "/api/conversations/:id",
+    "one conversation and the messages being answered in it",
+    async (context) => {
+      const conversation = conversationIdSchema.parse(context.req.param("id"));
+      const entries = await readConversation({ directory: fleetPaths(api.home).conversations, conversation });
+      const waiting = (await api.inbox.pending(api.identity.name)).filter(
+        (one) => one.conversation === conversation && one.kind === "chat",
+      );
+      const running = [...new Set([...api.runs.running(conversation), ...waiting.map((one) => one.id)])];
+      return context.json({ conversation, entries, running });
+    },
+  );
 
-  guarded("GET", "/api/fleet", "every instance with state, revision, image, epoch, boot phases and checks", async (context) => context.json(await api.fleet.status()));
-  guarded("GET", "/api/drift", "difference between desired and actual state", async (context) => context.json(await api.fleet.drift()));
+  guarded(
+    "GET",
+    "/api/fleet",
+    "every instance with state, revision, image, epoch, boot phases and checks",
+    async (context) => context.json(await api.fleet.status()),
+  );
+  guarded("GET", "/api/drift", "difference between desired and actual state", async (context) =>
+    context.json(await api.fleet.drift()),
+  );
   guarded("GET", "/api/images", "built images, newest first", async (context) => {
     const images = await api.fleet.provider.listImages();
     return context.json({ images: images.sort((a, b) => b.builtAt - a.builtAt) });
   });
 
-  guarded("GET", "/api/operations", "operations, newest first", async (context) => context.json({ operations: await api.operations.list() }));
+  guarded("GET", "/api/operations", "operations, newest first", async (context) =>
+    context.json({ operations: await api.operations.list() }),
+  );
   guarded("POST", "/api/operations", "`{ operation, input }` proposes an operation", async (context) => {
     const { operation, input } = proposeSchema.parse(await readJson(context));
-    if (await api.pause.isPaused()) throw new ToolError("the fleet is paused, so nothing is proposed", { code: "paused", hint: "`clawdinator resume` ends the pause" });
-    const proposer = { ...authorOf(context.get("actor")), message: null, conversation: null, influencedByPublicText: false };
-    const approval = await api.approvals.propose({ operation, input: input as Json, proposer, key: `direct/${crypto.randomUUID()}` });
+    if (await api.pause.isPaused())
+      throw new ToolError("the fleet is paused, so nothing is proposed", {
+        code: "paused",
+        hint: "`clawdinator resume` ends the pause",
+      });
+    const proposer = {
+      ...authorOf(context.get("actor")),
+      message: null,
+      conversation: null,
+      influencedByPublicText: false,
+    };
+    const approval = await api.approvals.propose({
+      operation,
+      input: input as Json,
+      proposer,
+      key: `direct/${crypto.randomUUID()}`,
+    });
     api.scheduler.wake();
     return context.json({ approval });
   });
   guarded("GET", "/api/operations/:id", "one operation with its steps and their results", async (context) => {
     const operation = await api.operations.get(context.req.param("id") ?? "");
-    if (!operation) throw new HttpProblem(404, "unknown_operation", `there is no operation ${context.req.param("id")}`, "GET /api/operations lists them");
+    if (!operation)
+      throw new HttpProblem(
+        404,
+        "unknown_operation",
+        `there is no operation ${context.req.param("id")}`,
+        "GET /api/operations lists them",
+      );
     return context.json({ ...operation, results: await api.operations.results(operation.id) });
   });
   guarded("POST", "/api/operations/:id", '`{ action: "cancel" | "resume" }`', async (context) => {
@@ -128,26 +209,50 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     return context.json(operation);
   });
 
-  guarded("GET", "/api/approvals", "approvals with their plans, newest first", async (context) => context.json({ approvals: await api.approvals.list() }));
+  guarded("GET", "/api/approvals", "approvals with their plans, newest first", async (context) =>
+    context.json({ approvals: await api.approvals.list() }),
+  );
   guarded("GET", "/api/approvals/:id", "one approval with its plan and votes", async (context) => {
     const approval = await api.approvals.get(context.req.param("id") ?? "");
-    if (!approval) throw new HttpProblem(404, "unknown_approval", `there is no approval ${context.req.param("id")}`, "GET /api/approvals lists them");
+    if (!approval)
+      throw new HttpProblem(
+        404,
+        "unknown_approval",
+        `there is no approval ${context.req.param("id")}`,
+        "GET /api/approvals lists them",
+      );
     return context.json(approval);
   });
-  guarded("POST", "/api/approvals/:id", "`{ decision, digest, reason? }` with the digest that the person saw", async (context) => {
-    const decision = decisionSchema.parse(await readJson(context));
-    const result = await api.approvals.decide({ id: context.req.param("id") ?? "", actor: context.get("actor"), decision });
-    api.scheduler.wake();
-    if (result.outcome !== "refused") return context.json({ approval: result.approval, message: result.message });
-    const status = result.code === "unknown_approval" ? 404 : result.code === "not_an_approver" ? 403 : 409;
-    return context.json({ error: { code: result.code, message: result.message, hint: result.hint }, approval: result.approval }, status);
-  });
+  guarded(
+    "POST",
+    "/api/approvals/:id",
+    "`{ decision, digest, reason? }` with the digest that the person saw",
+    async (context) => {
+      const decision = decisionSchema.parse(await readJson(context));
+      const result = await api.approvals.decide({
+        id: context.req.param("id") ?? "",
+        actor: context.get("actor"),
+        decision,
+      });
+      api.scheduler.wake();
+      if (result.outcome !== "refused") return context.json({ approval: result.approval, message: result.message });
+      const status = result.code === "unknown_approval" ? 404 : result.code === "not_an_approver" ? 403 : 409;
+      return context.json(
+        { error: { code: result.code, message: result.message, hint: result.hint }, approval: result.approval },
+        status,
+      );
+    },
+  );
 
   guarded("GET", "/api/audit", "the audit log, newest first; `?limit=` and `?subject=`", async (context) => {
     const query = auditQuerySchema.parse(context.req.query());
-    return context.json({ entries: await api.audit.list({ limit: query.limit, ...(query.subject ? { subject: query.subject } : {}) }) });
+    return context.json({
+      entries: await api.audit.list({ limit: query.limit, ...(query.subject ? { subject: query.subject } : {}) }),
+    });
   });
-  guarded("POST", "/api/pause", "no operation starts and none is proposed until resumed", (context) => setPause(context, api, true));
+  guarded("POST", "/api/pause", "no operation starts and none is proposed until resumed", (context) =>
+    setPause(context, api, true),
+  );
   guarded("POST", "/api/resume", "ends the pause", (context) => setPause(context, api, false));
 
   memoryRoutes(api, guarded);
@@ -161,12 +266,23 @@ export type Guarded = (method: "GET" | "POST", path: string, meaning: string, ha
 function controlRoutes(api: Api, guarded: Guarded): void {
   const { maintainers, audit } = api;
   const write = (context: Context<Environment>, action: string, id: string, detail: string): Promise<unknown> =>
-    audit.write({ action, actor: `maintainer:${context.get("actor").maintainer.id}`, surface: surfaceOf(context.get("actor")), subject: `maintainer/${id}`, detail });
+    audit.write({
+      action,
+      actor: `maintainer:${context.get("actor").maintainer.id}`,
+      surface: surfaceOf(context.get("actor")),
+      subject: `maintainer/${id}`,
+      detail,
+    });
   const requireApprover = async (context: Context<Environment>): Promise<void> => {
     const { policy } = await api.policy();
     const { maintainer } = context.get("actor");
     if (policy.approvers.includes(maintainer.id)) return;
-    throw new HttpProblem(403, "not_an_approver", `${maintainer.name} is not an approver`, "an approver named in policy.json does this");
+    throw new HttpProblem(
+      403,
+      "not_an_approver",
+      `${maintainer.name} is not an approver`,
+      "an approver named in policy.json does this",
+    );
   };
 
   guarded("GET", "/control/maintainers", "maintainers and whether they are approvers", async (context) => {
@@ -181,23 +297,37 @@ function controlRoutes(api: Api, guarded: Guarded): void {
     await write(context, "maintainer.added", added.maintainer.id, name);
     return context.json({ ...added, url: consoleUrl(api) });
   });
-  guarded("POST", "/control/maintainers/:id/remove", "removes a maintainer; their token stops working", async (context) => {
-    await requireApprover(context);
-    const id = context.req.param("id") ?? "";
-    const { policy } = await api.policy();
-    if (policy.approvers.includes(id)) {
-      throw new HttpProblem(409, "is_approver", `maintainer ${id} is an approver`, "propose a policy_change without them first");
-    }
-    const removed = await maintainers.remove(id);
-    await write(context, "maintainer.removed", id, removed.name);
-    return context.json({ maintainer: removed });
-  });
+  guarded(
+    "POST",
+    "/control/maintainers/:id/remove",
+    "removes a maintainer; their token stops working",
+    async (context) => {
+      await requireApprover(context);
+      const id = context.req.param("id") ?? "";
+      const { policy } = await api.policy();
+      if (policy.approvers.includes(id)) {
+        throw new HttpProblem(
+          409,
+          "is_approver",
+          `maintainer ${id} is an approver`,
+          "propose a policy_change without them first",
+        );
+      }
+      const removed = await maintainers.remove(id);
+      await write(context, "maintainer.removed", id, removed.name);
+      return context.json({ maintainer: removed });
+    },
+  );
   guarded("GET", "/control/policy", "the policy in force", async (context) => {
     const { policy, commit, digest } = await api.policy();
     return context.json({ policy, commit, digest });
   });
-  guarded("GET", "/control/checks", "every check of this instance", (context) => context.json({ checks: api.presence.heartbeat().checks }));
-  guarded("GET", "/control/login", "the console's address, for a login link", (context) => context.json({ url: consoleUrl(api) }));
+  guarded("GET", "/control/checks", "every check of this instance", (context) =>
+    context.json({ checks: api.presence.heartbeat().checks }),
+  );
+  guarded("GET", "/control/login", "the console's address, for a login link", (context) =>
+    context.json({ url: consoleUrl(api) }),
+  );
   guarded("POST", "/control/stop", "ends this instance's processes", (context) => {
     api.stop?.(`stopped by ${context.get("actor").maintainer.name}`);
     return context.json({});
@@ -227,7 +357,13 @@ async function setPause(context: Context<Environment>, api: Api, paused: boolean
   const actor = context.get("actor");
   const { maintainer } = actor;
   await api.pause.set(paused, maintainer.id);
-  await api.audit.write({ action: paused ? "fleet.paused" : "fleet.resumed", actor: `maintainer:${maintainer.id}`, surface: surfaceOf(actor), subject: "fleet", detail: "" });
+  await api.audit.write({
+    action: paused ? "fleet.paused" : "fleet.resumed",
+    actor: `maintainer:${maintainer.id}`,
+    surface: surfaceOf(actor),
+    subject: "fleet",
+    detail: "",
+  });
   api.scheduler.wake();
   return context.json({ paused });
 }

@@ -19,13 +19,33 @@ const laterLooksMs = [2, 10, 40, 120];
 
 /** Result codes of https://www.sqlite.org/rescode.html that a person can do something about. */
 const resultCodes: Record<number, { code: string; why: string; hint: string }> = {
-  5: { code: "store_busy", why: "another process holds its lock", hint: "see which process hangs: its disk may be slow or full" },
+  5: {
+    code: "store_busy",
+    why: "another process holds its lock",
+    hint: "see which process hangs: its disk may be slow or full",
+  },
   8: { code: "store_readonly", why: "it is read-only", hint: "give this user the right to write it" },
-  10: { code: "store_io", why: "the disk reports an error", hint: "check the disk and its free space, then start again" },
-  11: { code: "store_corrupt", why: "its content is damaged", hint: "stop the fleet, keep the file, and restore it from a backup" },
-  13: { code: "disk_full", why: "the disk is full", hint: "free some space and try again; nothing that was confirmed is lost" },
+  10: {
+    code: "store_io",
+    why: "the disk reports an error",
+    hint: "check the disk and its free space, then start again",
+  },
+  11: {
+    code: "store_corrupt",
+    why: "its content is damaged",
+    hint: "stop the fleet, keep the file, and restore it from a backup",
+  },
+  13: {
+    code: "disk_full",
+    why: "the disk is full",
+    hint: "free some space and try again; nothing that was confirmed is lost",
+  },
   14: { code: "store_unreadable", why: "it cannot be opened", hint: "check that the directory exists and is writable" },
-  26: { code: "store_corrupt", why: "it is not a SQLite file", hint: "move it away, or point CLAWDINATOR_HOME at another directory" },
+  26: {
+    code: "store_corrupt",
+    why: "it is not a SQLite file",
+    hint: "move it away, or point CLAWDINATOR_HOME at another directory",
+  },
 };
 
 interface Row {
@@ -57,10 +77,13 @@ function prepareSchema(database: DatabaseSync, path: string): void {
   // The first look changes nothing: even the journal mode is written into the file.
   const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
   if (found > formatVersion) {
-    throw new ConfigError(`${path} has format ${found}, and this version of clawdinator knows formats up to ${formatVersion}`, {
-      code: "newer_format",
-      hint: "a newer version wrote this state directory: start that version, or set CLAWDINATOR_HOME to another directory",
-    });
+    throw new ConfigError(
+      `${path} has format ${found}, and this version of clawdinator knows formats up to ${formatVersion}`,
+      {
+        code: "newer_format",
+        hint: "a newer version wrote this state directory: start that version, or set CLAWDINATOR_HOME to another directory",
+      },
+    );
   }
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;");
   if (found === formatVersion) return;
@@ -166,7 +189,9 @@ function createStore(database: DatabaseSync, path: string): Store {
   };
 }
 
-function prepareStatements(database: DatabaseSync): Record<"get" | "put" | "list" | "delete" | "nextVersion", StatementSync> {
+function prepareStatements(
+  database: DatabaseSync,
+): Record<"get" | "put" | "list" | "delete" | "nextVersion", StatementSync> {
   return {
     get: database.prepare("SELECT key, value, version FROM entries WHERE key = ?"),
     put: database.prepare("INSERT OR REPLACE INTO entries (key, value, version) VALUES (?, ?, ?)"),

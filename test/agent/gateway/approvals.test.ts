@@ -9,7 +9,9 @@ import { waitFor } from "../../support/wait.ts";
 
 const dayMs = 24 * 3600 * 1000;
 
-async function open(options: { path?: string; instance?: string; approvers?: string[]; quorum?: number } = {}): Promise<Painters> {
+async function open(
+  options: { path?: string; instance?: string; approvers?: string[]; quorum?: number } = {},
+): Promise<Painters> {
   const path = options.path ?? join(temporaryDirectory(), "store.sqlite");
   const painters = await openPainters({ ...options, path });
   onTestFinished(() => painters.close());
@@ -18,11 +20,19 @@ async function open(options: { path?: string; instance?: string; approvers?: str
 
 type Who = ReturnType<typeof actor>;
 
-function approve({ approvals }: Painters, { id, digest }: ApprovalView, who: Who = actor("2")): Promise<DecisionOutcome> {
+function approve(
+  { approvals }: Painters,
+  { id, digest }: ApprovalView,
+  who: Who = actor("2"),
+): Promise<DecisionOutcome> {
   return approvals.decide({ id, actor: who, decision: { decision: "approve", digest } });
 }
 
-function reject({ approvals }: Painters, { id, digest }: ApprovalView, who: Who = actor("2")): Promise<DecisionOutcome> {
+function reject(
+  { approvals }: Painters,
+  { id, digest }: ApprovalView,
+  who: Who = actor("2"),
+): Promise<DecisionOutcome> {
   return approvals.decide({ id, actor: who, decision: { decision: "reject", digest, reason: "not today" } });
 }
 
@@ -49,7 +59,10 @@ test("an approval lets exactly its plan run, once, and the audit log tells it", 
   await painters.operations.resume({ holdsName: true });
   await waitFor(async () => (await painters.operations.list())[0]?.state === "succeeded");
   expect(await painters.strokes()).toBe(1);
-  expect(await get(painters, plan.id)).toMatchObject({ state: "executed", operationId: `op-${plan.digest.slice(0, 12)}` });
+  expect(await get(painters, plan.id)).toMatchObject({
+    state: "executed",
+    operationId: `op-${plan.digest.slice(0, 12)}`,
+  });
   expect(await story(painters, plan.id)).toEqual([
     "approval.proposed maintainer:1",
     "approval.approve maintainer:2",
@@ -74,9 +87,17 @@ test("what changed after the approval is refused with the difference, and the ne
   expect(refused.state).toBe("superseded");
   expect(refused.reason).toContain('wall: "white" → "green"');
   const successor = await get(painters, refused.supersededBy ?? "");
-  expect(successor).toMatchObject({ state: "pending", votes: [], summary: "paint the green wall", plan: { proposer: plan.plan.proposer } });
+  expect(successor).toMatchObject({
+    state: "pending",
+    votes: [],
+    summary: "paint the green wall",
+    plan: { proposer: plan.plan.proposer },
+  });
   expect(successor.digest).not.toBe(plan.digest);
-  expect(await refusal(approve(painters, plan))).toMatchObject({ code: "superseded", hint: expect.stringContaining(successor.id) });
+  expect(await refusal(approve(painters, plan))).toMatchObject({
+    code: "superseded",
+    hint: expect.stringContaining(successor.id),
+  });
   await approve(painters, successor);
   expect(await painters.execute(successor.id)).toBe(true);
   expect(await painters.execute(plan.id)).toBe(false);
@@ -88,7 +109,11 @@ test("a plan that makes no sense any more is refused without a successor", async
   await approve(painters, plan);
   await painters.store.put("wall", "gone");
   expect(await painters.execute(plan.id)).toBe(false);
-  expect(await get(painters, plan.id)).toMatchObject({ state: "superseded", supersededBy: null, reason: expect.stringContaining("there is no wall") });
+  expect(await get(painters, plan.id)).toMatchObject({
+    state: "superseded",
+    supersededBy: null,
+    reason: expect.stringContaining("there is no wall"),
+  });
 });
 
 test("a fault while the facts are derived leaves the approval as it is", async () => {
@@ -131,7 +156,11 @@ test("a second decision is answered with who decided and when", async () => {
   await approve(painters, plan, actor("2", { surface: "cli" }));
   const { votes } = await get(painters, plan.id);
   const at = new Date(votes[0]?.at ?? 0).toISOString();
-  for (const again of [approve(painters, plan, actor("3")), reject(painters, plan, actor("3")), approve(painters, plan)]) {
+  for (const again of [
+    approve(painters, plan, actor("3")),
+    reject(painters, plan, actor("3")),
+    approve(painters, plan),
+  ]) {
     expect(await refusal(again)).toMatchObject({
       code: "already_decided",
       message: expect.stringContaining(`already decided: approved by Person 2 through cli at ${at}`),
@@ -143,8 +172,14 @@ test("a second decision is answered with who decided and when", async () => {
 test("a rejection is final and keeps its reason", async () => {
   const painters = await open();
   const plan = await painters.propose();
-  expect(await reject(painters, plan)).toMatchObject({ outcome: "rejected", approval: { state: "rejected", reason: "not today" } });
-  expect(await refusal(approve(painters, plan))).toMatchObject({ code: "already_decided", message: expect.stringContaining("rejected by Person 2") });
+  expect(await reject(painters, plan)).toMatchObject({
+    outcome: "rejected",
+    approval: { state: "rejected", reason: "not today" },
+  });
+  expect(await refusal(approve(painters, plan))).toMatchObject({
+    code: "already_decided",
+    message: expect.stringContaining("rejected by Person 2"),
+  });
   expect(await painters.execute(plan.id)).toBe(false);
 });
 
@@ -155,7 +190,11 @@ test("a plan nobody decided in time is expired, by the store's clock", async () 
   painters.advance(dayMs + 1);
   expect(await refusal(approve(painters, plan))).toMatchObject({ code: "expired" });
   expect(await get(painters, plan.id)).toMatchObject({ state: "expired", votes: [] });
-  expect(await story(painters, plan.id)).toEqual(["approval.proposed maintainer:1", "approval.expired clock", "approval.refused maintainer:2"]);
+  expect(await story(painters, plan.id)).toEqual([
+    "approval.proposed maintainer:1",
+    "approval.expired clock",
+    "approval.refused maintainer:2",
+  ]);
 });
 
 test("an approval that is not executed in time is expired and never runs", async () => {
@@ -192,11 +231,14 @@ test("a digest that is not the plan's is refused", async () => {
   expect((await get(painters, plan.id)).state).toBe("pending");
 });
 
-test.each(["ap-000000000000", "../maintainers/1", "", "constructor"])("there is nothing to decide under the id %j", async (id) => {
-  const painters = await open();
-  const plan = await painters.propose();
-  expect(await refusal(approve(painters, { ...plan, id }))).toMatchObject({ code: "unknown_approval" });
-});
+test.each(["ap-000000000000", "../maintainers/1", "", "constructor"])(
+  "there is nothing to decide under the id %j",
+  async (id) => {
+    const painters = await open();
+    const plan = await painters.propose();
+    expect(await refusal(approve(painters, { ...plan, id }))).toMatchObject({ code: "unknown_approval" });
+  },
+);
 
 test("a maintainer whom the policy does not name decides nothing", async () => {
   const painters = await open({ approvers: ["1", "2"] });
@@ -216,7 +258,10 @@ test("with a quorum of one the only maintainer approves what they proposed thems
 test("with a quorum of two the first vote is recorded and the second approves", async () => {
   const painters = await open({ quorum: 2 });
   const plan = await painters.propose();
-  expect(await approve(painters, plan, actor("2"))).toMatchObject({ outcome: "recorded", message: "recorded: 1 of 2 approvals" });
+  expect(await approve(painters, plan, actor("2"))).toMatchObject({
+    outcome: "recorded",
+    message: "recorded: 1 of 2 approvals",
+  });
   expect(await painters.execute(plan.id)).toBe(false);
   expect(await approve(painters, plan, actor("3"))).toMatchObject({ outcome: "approved" });
   expect(await painters.execute(plan.id)).toBe(true);
@@ -225,7 +270,10 @@ test("with a quorum of two the first vote is recorded and the second approves", 
 test("with a quorum of two the proposer's own vote does not count", async () => {
   const painters = await open({ quorum: 2 });
   const plan = await painters.propose({ id: "1" });
-  expect(await approve(painters, plan, actor("1"))).toMatchObject({ outcome: "recorded", message: expect.stringContaining("the proposer does not count") });
+  expect(await approve(painters, plan, actor("1"))).toMatchObject({
+    outcome: "recorded",
+    message: expect.stringContaining("the proposer does not count"),
+  });
   expect(await approve(painters, plan, actor("2"))).toMatchObject({ outcome: "recorded" });
   expect((await get(painters, plan.id)).state).toBe("pending");
   expect(await refusal(approve(painters, plan, actor("1")))).toMatchObject({ code: "already_voted" });
@@ -233,10 +281,16 @@ test("with a quorum of two the proposer's own vote does not count", async () => 
 });
 
 test("where the others are too few for the quorum, the proposer and they decide together, and neither alone", async () => {
-  for (const order of [["1", "2"], ["2", "1"]]) {
+  for (const order of [
+    ["1", "2"],
+    ["2", "1"],
+  ]) {
     const painters = await open({ quorum: 2, approvers: ["1", "2"] });
     const plan = await painters.propose({ id: "1" });
-    expect(await approve(painters, plan, actor(order[0] ?? ""))).toMatchObject({ outcome: "recorded", message: "recorded: 1 of 2 approvals" });
+    expect(await approve(painters, plan, actor(order[0] ?? ""))).toMatchObject({
+      outcome: "recorded",
+      message: "recorded: 1 of 2 approvals",
+    });
     expect(await approve(painters, plan, actor("2", { by: "1" }))).not.toMatchObject({ outcome: "approved" });
     expect(await painters.execute(plan.id)).toBe(false);
     expect(await approve(painters, plan, actor(order[1] ?? ""))).toMatchObject({ outcome: "approved" });
@@ -248,7 +302,10 @@ test("who proposed with --as does not count, and the one in whose name it was do
   const plan = await painters.propose({ id: "2", by: "1" });
   await approve(painters, plan, actor("1"));
   await approve(painters, plan, actor("3"));
-  expect((await get(painters, plan.id)).votes.map(({ maintainer, counts }) => [maintainer, counts])).toEqual([["1", false], ["3", true]]);
+  expect((await get(painters, plan.id)).votes.map(({ maintainer, counts }) => [maintainer, counts])).toEqual([
+    ["1", false],
+    ["3", true],
+  ]);
   expect((await get(painters, plan.id)).state).toBe("pending");
   expect(await approve(painters, plan, actor("2"))).toMatchObject({ outcome: "approved" });
 });
@@ -275,7 +332,9 @@ test("--as fills a quorum of one and names who used it", async () => {
   const painters = await open();
   const plan = await painters.propose();
   expect(await approve(painters, plan, actor("2", { surface: "cli", by: "1" }))).toMatchObject({ outcome: "approved" });
-  const [entry] = (await painters.audit.list({ limit: 10, subject: plan.id })).filter(({ action }) => action === "approval.approve");
+  const [entry] = (await painters.audit.list({ limit: 10, subject: plan.id })).filter(
+    ({ action }) => action === "approval.approve",
+  );
   expect(entry).toMatchObject({ actor: "maintainer:2", surface: "cli --as, by maintainer 1" });
 });
 
@@ -306,7 +365,9 @@ test("a damaged record keeps no other plan from being decided and executed", asy
   const plan = await painters.propose();
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(painters.path);
-  database.exec("INSERT INTO entries VALUES ('approvals/ap-ffffffffffff', '{broken', 0), ('operations/op-ffffffffffff', '{broken', 0)");
+  database.exec(
+    "INSERT INTO entries VALUES ('approvals/ap-ffffffffffff', '{broken', 0), ('operations/op-ffffffffffff', '{broken', 0)",
+  );
   database.close();
   await approve(painters, plan);
   expect(await painters.approvals.approved()).toEqual([plan.id]);
@@ -315,7 +376,10 @@ test("a damaged record keeps no other plan from being decided and executed", asy
   expect(await painters.execute(plan.id)).toBe(true);
   await painters.operations.resume({ holdsName: true });
   await waitFor(async () => (await painters.operations.list())[0]?.state === "succeeded");
-  await expect(painters.operations.get("op-ffffffffffff")).rejects.toMatchObject({ code: "store_corrupt", message: expect.stringContaining("op-ffffffffffff") });
+  await expect(painters.operations.get("op-ffffffffffff")).rejects.toMatchObject({
+    code: "store_corrupt",
+    message: expect.stringContaining("op-ffffffffffff"),
+  });
 });
 
 /** Processes of their own on the same file, that begin together with `work`. */
@@ -359,7 +423,9 @@ test("decisions of several processes at once end in exactly one state with consi
     expect(new Set(approvals).size).toBe(approvals.length);
     expect(["approved", "rejected"]).toContain(state);
     expect(outcomes.filter((outcome) => outcome === state)).toHaveLength(1);
-    expect(outcomes.filter((outcome) => outcome === "already_decided" || outcome === "already_voted")).toHaveLength(4 - votes.length);
+    expect(outcomes.filter((outcome) => outcome === "already_decided" || outcome === "already_voted")).toHaveLength(
+      4 - votes.length,
+    );
     expect(votes.at(-1)?.decision).toBe(state === "approved" ? "approve" : "reject");
     if (state === "approved") expect(approvals).toHaveLength(2);
   }
@@ -426,10 +492,12 @@ test("a journal that was prepared for an approval that then ended otherwise is d
   const painters = await open();
   const plan = await painters.propose();
   await approve(painters, plan);
-  await painters.approvals.execute(plan.id, async (record) => {
-    await painters.operations.start(record);
-    throw new Error("the gateway dies here");
-  }).catch(() => {});
+  await painters.approvals
+    .execute(plan.id, async (record) => {
+      await painters.operations.start(record);
+      throw new Error("the gateway dies here");
+    })
+    .catch(() => {});
   await painters.store.put("wall", "green");
   expect(await painters.execute(plan.id)).toBe(false);
   await painters.operations.resume({ holdsName: true });

@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { apiRoutes } from "../../../agent/gateway/http/routes.ts";
 import type { Api } from "../../../agent/gateway/http/context.ts";
+import { apiRoutes } from "../../../agent/gateway/http/routes.ts";
 import type { ApprovalView } from "../../../agent/protocol.ts";
 import { shareFleet } from "../../support/fleet.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -19,21 +19,31 @@ interface Problem {
 
 async function problem(response: Response): Promise<Problem["error"] & { status: number }> {
   const { error } = (await response.json()) as Problem;
-  expect(error).toEqual({ code: expect.stringMatching(/^[a-z_]+$/), message: expect.stringMatching(/./), hint: expect.stringMatching(/./) });
+  expect(error).toEqual({
+    code: expect.stringMatching(/^[a-z_]+$/),
+    message: expect.stringMatching(/./),
+    hint: expect.stringMatching(/./),
+  });
   return { status: response.status, ...error };
 }
 
 /** `fetch` sets Host and hides cookies; this says exactly what it is told to. */
-function raw(path: string, options: { method?: string; headers: Record<string, string>; body?: string }): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; text: string }> {
+function raw(
+  path: string,
+  options: { method?: string; headers: Record<string, string>; body?: string },
+): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; text: string }> {
   const { hostname, port } = new URL(fleet().url());
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path, method: options.method ?? "GET", headers: options.headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-    });
+    const sent = request(
+      { hostname, port, path, method: options.method ?? "GET", headers: options.headers, agent: false },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+      },
+    );
     sent.on("error", reject);
     sent.end(options.body);
   });
@@ -61,11 +71,19 @@ test("every route but the public ones wants a token, and a wrong one opens none"
       await response.body?.cancel().catch(() => {});
     }
   }
-  expect(await problem(await fleet().fetch("/api/login", { method: "POST", body: { token: "x" }, token: null }))).toMatchObject({ status: 401, code: "wrong_token" });
+  expect(
+    await problem(await fleet().fetch("/api/login", { method: "POST", body: { token: "x" }, token: null })),
+  ).toMatchObject({ status: 401, code: "wrong_token" });
 });
 
 test("what only this machine's user may do is not on the console's port", async () => {
-  for (const path of ["/control/maintainers", "/control/policy", "/control/login", "/control/stop", "/control/checks"]) {
+  for (const path of [
+    "/control/maintainers",
+    "/control/policy",
+    "/control/login",
+    "/control/stop",
+    "/control/checks",
+  ]) {
     for (const method of ["GET", "POST"]) {
       const response = await fleet().fetch(path, { method, ...(method === "POST" ? { body: {} } : {}) });
       expect({ path, status: response.status }).toEqual({ path, status: 404 });
@@ -77,13 +95,24 @@ test("what only this machine's user may do is not on the console's port", async 
 
 test("a request for another host is refused", async () => {
   const { port } = new URL(fleet().url());
-  for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", "localhost.evil.example", "0.0.0.0"]) {
+  for (const host of [
+    "evil.example",
+    `evil.example:${port}`,
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "0.0.0.0",
+  ]) {
     const { status, text } = await raw("/healthz", { headers: { host } });
     expect({ host, status }).toEqual({ host, status: 421 });
     expect(text).toContain("wrong_host");
   }
   const { hostname } = new URL(fleet().url());
-  for (const head of ["GET /healthz HTTP/1.1\r\nHost:\r\n", "GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.0\r\n", "GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n"]) {
+  for (const head of [
+    "GET /healthz HTTP/1.1\r\nHost:\r\n",
+    "GET /healthz HTTP/1.1\r\n",
+    "GET /healthz HTTP/1.0\r\n",
+    "GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n",
+  ]) {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(Number(port), hostname, () => socket.end(`${head}Connection: close\r\n\r\n`));
       let text = "";
@@ -103,12 +132,27 @@ test("a request for another host is refused", async () => {
 test("a request that a page of another origin caused is refused", async () => {
   const { host } = new URL(fleet().url());
   const authorization = `Bearer ${fleet().token()}`;
-  for (const origin of ["http://evil.example", "null", `http://${host}.evil.example`, "http://localhost:1", `ftp://${host}`, ""]) {
-    const { status, text } = await raw("/api/pause", { method: "POST", headers: { host, authorization, origin, "content-type": "application/json" }, body: "{}" });
+  for (const origin of [
+    "http://evil.example",
+    "null",
+    `http://${host}.evil.example`,
+    "http://localhost:1",
+    `ftp://${host}`,
+    "",
+  ]) {
+    const { status, text } = await raw("/api/pause", {
+      method: "POST",
+      headers: { host, authorization, origin, "content-type": "application/json" },
+      body: "{}",
+    });
     expect({ origin, status }).toEqual({ origin, status: 403 });
     expect(text).toContain("wrong_origin");
   }
-  const crossSite = await raw("/api/pause", { method: "POST", headers: { host, authorization, "sec-fetch-site": "cross-site" }, body: "{}" });
+  const crossSite = await raw("/api/pause", {
+    method: "POST",
+    headers: { host, authorization, "sec-fetch-site": "cross-site" },
+    body: "{}",
+  });
   expect(crossSite.status).toBe(403);
   expect((await raw("/api/session", { headers: { host, authorization, origin: `http://${host}` } })).status).toBe(200);
   expect(await (await fleet().fetch("/api/session")).json()).toMatchObject({ paused: false });
@@ -135,7 +179,10 @@ test("unknown fields are refused by name, and bodies that do not fit by place", 
     expect({ path, status: answer.status, code: answer.code }).toEqual({ path, status: 400, code: "invalid_request" });
     expect(answer.message).toContain(field);
   }
-  expect(await problem(await fleet().fetch("/api/audit?limt=3"))).toMatchObject({ status: 400, message: expect.stringContaining("limt") });
+  expect(await problem(await fleet().fetch("/api/audit?limt=3"))).toMatchObject({
+    status: 400,
+    message: expect.stringContaining("limt"),
+  });
   const after = (await (await fleet().fetch(`/api/approvals/${id}`)).json()) as ApprovalView;
   expect(after).toMatchObject({ state: "pending", votes: [] });
 });
@@ -162,16 +209,33 @@ test("a body that is too large is refused before it is read", async () => {
 
 test("what does not exist is told as such", async () => {
   expect(await problem(await fleet().fetch("/api/nothing"))).toMatchObject({ status: 404, code: "unknown_route" });
-  expect(await problem(await fleet().fetch("/api/approvals/ap-ffffffffffff"))).toMatchObject({ status: 404, code: "unknown_approval" });
-  expect(await problem(await fleet().fetch("/api/operations/op-ffffffffffff"))).toMatchObject({ status: 404, code: "unknown_operation" });
-  expect(await problem(await fleet().fetch("/api/memory/nothing.md"))).toMatchObject({ status: 404, code: "unknown_document" });
-  for (const path of ["..%2f..%2fcredentials.json", "..%2f..%2f..%2fconfig.json", "%2fetc%2fpasswd", ".hive%2fops.md"]) {
+  expect(await problem(await fleet().fetch("/api/approvals/ap-ffffffffffff"))).toMatchObject({
+    status: 404,
+    code: "unknown_approval",
+  });
+  expect(await problem(await fleet().fetch("/api/operations/op-ffffffffffff"))).toMatchObject({
+    status: 404,
+    code: "unknown_operation",
+  });
+  expect(await problem(await fleet().fetch("/api/memory/nothing.md"))).toMatchObject({
+    status: 404,
+    code: "unknown_document",
+  });
+  for (const path of [
+    "..%2f..%2fcredentials.json",
+    "..%2f..%2f..%2fconfig.json",
+    "%2fetc%2fpasswd",
+    ".hive%2fops.md",
+  ]) {
     const { status, message } = await problem(await fleet().fetch(`/api/memory/${path}`));
     expect([400, 404, 422]).toContain(status);
     expect(message).not.toContain("clawd_");
   }
   const body = { decision: "approve", digest: "0".repeat(64) };
-  expect(await problem(await fleet().fetch("/api/approvals/ap-ffffffffffff", { method: "POST", body }))).toMatchObject({ status: 404, code: "unknown_approval" });
+  expect(await problem(await fleet().fetch("/api/approvals/ap-ffffffffffff", { method: "POST", body }))).toMatchObject({
+    status: 404,
+    code: "unknown_approval",
+  });
 });
 
 test("a login gives a cookie that scripts and other sites do not get, and it outlives a restart of the gateway", async () => {
@@ -179,13 +243,19 @@ test("a login gives a cookie that scripts and other sites do not get, and it out
   expect(cookie).toMatch(/^clawdinator_session=[A-Za-z0-9_-]{43};/);
   for (const part of [/; *HttpOnly/i, /; *SameSite=Strict/i, /; *Path=\//i]) expect(cookie).toMatch(part);
   const session = { cookie: cookie.split(";")[0] ?? "" };
-  expect(await (await fleet().fetch("/api/session", { token: null, headers: session })).json()).toMatchObject({ maintainer: { id: "1" } });
+  expect(await (await fleet().fetch("/api/session", { token: null, headers: session })).json()).toMatchObject({
+    maintainer: { id: "1" },
+  });
   await fleet().kill();
   await fleet().start();
   expect((await fleet().fetch("/api/session", { token: null, headers: session })).status).toBe(200);
   // A wrong token is not helped by a good cookie, and a cookie never speaks for somebody else.
   expect((await fleet().fetch("/api/session", { token: "x", headers: session })).status).toBe(401);
-  expect(await (await fleet().fetch("/api/session", { token: null, headers: { ...session, "x-clawdinator-as": "2" } })).json()).toMatchObject({ maintainer: { id: "1" } });
+  expect(
+    await (
+      await fleet().fetch("/api/session", { token: null, headers: { ...session, "x-clawdinator-as": "2" } })
+    ).json(),
+  ).toMatchObject({ maintainer: { id: "1" } });
 
   const out = await fleet().fetch("/api/logout", { method: "POST", token: null, headers: session });
   expect(out.status).toBe(200);
@@ -221,7 +291,10 @@ test("metrics are in Prometheus' text format", async () => {
       expect(line).toMatch(/^# (HELP|TYPE) clawdinator_[a-z_]+ ./);
       continue;
     }
-    const sample = /^(clawdinator_[a-z_]+)(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(?:,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? (-?[0-9.e+-]+|NaN)$/.exec(line);
+    const sample =
+      /^(clawdinator_[a-z_]+)(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(?:,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? (-?[0-9.e+-]+|NaN)$/.exec(
+        line,
+      );
     expect(sample, line).not.toBeNull();
     expect(declared.has(sample?.[1] ?? ""), line).toBe(true);
   }
@@ -232,7 +305,10 @@ test("metrics are in Prometheus' text format", async () => {
 test("readiness names every check", async () => {
   const answer = await waitFor(async () => {
     const response = await fleet().fetch("/readyz", { token: null });
-    return response.status === 200 && ((await response.json()) as { ready: boolean; state: string; checks: { name: string; ok: boolean }[] });
+    return (
+      response.status === 200 &&
+      ((await response.json()) as { ready: boolean; state: string; checks: { name: string; ok: boolean }[] })
+    );
   });
   expect(answer).toMatchObject({ ready: true, state: "ready" });
   expect(answer.checks.map(({ name }) => name)).toContain("mind");
@@ -246,16 +322,35 @@ test("tokens are in no log, no record, no answer and no error", async () => {
   secrets.push(session);
   await fleet().fetch("/api/login", { method: "POST", body: { token: `${token}x` }, token: null });
   const texts: [string, string][] = [];
-  for (const path of ["/api/audit?limit=1000", "/api/session", "/api/approvals", "/api/fleet", "/metrics", "/api/version", "/readyz"]) {
+  for (const path of [
+    "/api/audit?limit=1000",
+    "/api/session",
+    "/api/approvals",
+    "/api/fleet",
+    "/metrics",
+    "/api/version",
+    "/readyz",
+  ]) {
     texts.push([path, await (await fleet().fetch(path)).text()]);
   }
-  for (const path of ["/api/nothing", `/api/approvals/${encodeURIComponent("ap-x")}`]) texts.push([path, await (await fleet().fetch(path)).text()]);
+  for (const path of ["/api/nothing", `/api/approvals/${encodeURIComponent("ap-x")}`])
+    texts.push([path, await (await fleet().fetch(path)).text()]);
   const store = new DatabaseSync(join(fleet().home, "fleet", "store.sqlite"), { readOnly: true });
-  for (const row of store.prepare("SELECT key, value FROM entries").all()) texts.push([`store ${row.key}`, `${row.key} ${row.value}`]);
+  for (const row of store.prepare("SELECT key, value FROM entries").all())
+    texts.push([`store ${row.key}`, `${row.key} ${row.value}`]);
   store.close();
-  texts.push(["stderr", fleet().output().split("\n").filter((line) => !line.includes('"login":')).join("\n")]);
+  texts.push([
+    "stderr",
+    fleet()
+      .output()
+      .split("\n")
+      .filter((line) => !line.includes('"login":'))
+      .join("\n"),
+  ]);
   for (const file of filesBelow(fleet().home)) texts.push([file, readFileSync(file, "latin1")]);
-  const leaks = texts.filter(([where, text]) => !where.endsWith("/credentials.json") && secrets.some((secret) => text.includes(secret)));
+  const leaks = texts.filter(
+    ([where, text]) => !where.endsWith("/credentials.json") && secrets.some((secret) => text.includes(secret)),
+  );
   expect(leaks.map(([where]) => where)).toEqual([]);
   expect(texts.length).toBeGreaterThan(30);
   expect(statSync(join(fleet().home, "credentials.json")).mode & 0o777).toBe(0o600);

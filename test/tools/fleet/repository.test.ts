@@ -47,7 +47,9 @@ test("starts from the template, once, with a policy that is valid for one mainta
   expect(await createFleetRepository({ directory, template, replacements, author })).toEqual({ created: false });
   expect(await repository.tip()).toBe(tip);
   const other = join(home, "other.git");
-  expect(await createFleetRepository({ directory: other, template, replacements, author })).toMatchObject({ created: true });
+  expect(await createFleetRepository({ directory: other, template, replacements, author })).toMatchObject({
+    created: true,
+  });
   expect(git(other, "cat-file", "blob", "main:policy.json")).toContain('"approvers": ["7"]');
 });
 
