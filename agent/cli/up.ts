@@ -1,47 +1,76 @@
 /** `clawdinator up`: the gateway in the foreground. */
 import { userInfo } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { readLastLines } from "../../tools/fleet/local/log-tail.ts";
 import { loadConfig } from "../config.ts";
 import { bootInstance } from "../gateway/boot.ts";
+import type { Gateway } from "../gateway/main.ts";
 import { fleetPaths } from "../paths.ts";
 import type { CommandContext } from "./command-line.ts";
+import type { Output } from "./output.ts";
+
+/** A mind comes within a second; after this long its log is worth a look. */
+const patienceMs = 5_000;
+const logLines = 5;
 
 export async function up(context: CommandContext, options: Record<string, unknown>): Promise<void> {
   const home = typeof options.home === "string" ? options.home : resolve(context.home);
   const given = typeof options.config === "string" ? options.config : process.env.CLAWDINATOR_CONFIG;
   const named = given ? resolve(given) : null;
-  const configPath = named ?? fleetPaths(home).config;
-  const config = loadConfig({ path: configPath, required: named !== null });
+  const config = loadConfig({ path: named ?? fleetPaths(home).config, required: named !== null });
   const instance = typeof options.instance === "string" ? options.instance : null;
-  const { output } = context;
-  if (instance === null) output.note(`starting ${config.instanceName} in ${home}`);
+  const port = typeof options.port === "number" ? options.port : null;
+  // A launched instance's output is its log, where nobody needs to be told how to log in.
+  const output = instance === null ? context.output : null;
+  output?.note(`starting ${config.instanceName} in ${home}`);
+  const signals = listenForSignals();
   // Siblings that this one launches work by the same configuration.
   const environment = named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env;
   const boot = await bootInstance({ home, config, configPath: named, instance, environment });
   // The mind starts while this is being loaded.
   const { startGateway } = await import("../gateway/main.ts");
-  const port = typeof options.port === "number" ? options.port : null;
   const gateway = await startGateway(boot, { port, maintainerName: userName() });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => void gateway.stop(signal));
-  }
-  if (instance === null) {
-    const url = gateway.url();
-    const login = gateway.loginToken ? `${url}/#login=${gateway.loginToken}` : null;
-    output.result({ name: gateway.name, instance: gateway.instance, url, login, home }, () =>
-      [
-        "",
-        `${gateway.name} is ready at ${url}`,
-        ...(login ? [`Log in:  ${login}`] : ["Log in:  clawdinator maintainers login"]),
-        `Or ask:  npm run -s clawdinator -- ask "spawn a sibling"`,
-        "Ctrl-C stops this instance; siblings go on in the background until `npm run -s clawdinator -- down`.",
-      ].join("\n"),
-    );
-  }
+  signals.hand((signal) => void gateway.stop(signal));
+  const patience = setTimeout(async () => {
+    const log = await readLastLines(join(boot.identity.paths.logs, "mind.log"), logLines);
+    output?.note(["still waiting for the mind, which is started again and again; its log says:", ...log].join("\n  "));
+  }, patienceMs);
+  const isReady = await Promise.race([gateway.ready.then(() => true), gateway.ended.then(() => false)]);
+  clearTimeout(patience);
+  if (isReady && output) announce(output, gateway, home);
   const reason = await gateway.ended;
-  if (instance === null) output.note(`${gateway.name} has stopped (${reason})`);
+  output?.note(`${gateway.name} has stopped (${reason})`);
   // Whatever a library keeps open must not keep a stopped instance alive.
   process.exit(0);
+}
+
+function announce(output: Output, gateway: Gateway, home: string): void {
+  const url = gateway.url();
+  const login = gateway.loginToken ? `${url}/#login=${gateway.loginToken}` : null;
+  output.result({ name: gateway.name, instance: gateway.instance, url, login, home }, () =>
+    [
+      "",
+      `${gateway.name} is ready at ${url}`,
+      `Log in:  ${login ?? "clawdinator maintainers login"}`,
+      `Or ask:  npm run -s clawdinator -- ask "spawn a sibling"`,
+      "Ctrl-C stops this instance; siblings go on in the background until `npm run -s clawdinator -- down`.",
+    ].join("\n"),
+  );
+}
+
+/** A signal that comes before there is anything to stop is kept until there is. */
+function listenForSignals(): { hand(stop: (signal: string) => void): void } {
+  let early: string | null = null;
+  let stop = (signal: string): void => {
+    early ??= signal;
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  return {
+    hand(next) {
+      stop = next;
+      if (early) next(early);
+    },
+  };
 }
 
 function userName(): string {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { ConfigError } from "../../tools/errors.ts";
 import type { Config } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
+import { type FleetPaths, fleetPaths } from "../paths.ts";
 import { acquireProcessLock, readLockOwner } from "../process-lock.ts";
 import { findIdentity, type Identity, programRoot } from "./identity.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
@@ -21,6 +22,7 @@ export interface BootOptions {
 }
 
 export interface Boot extends BootOptions {
+  paths: FleetPaths;
   identity: Identity;
   log: Log;
   supervisor: Supervisor;
@@ -59,6 +61,7 @@ export async function bootInstance(options: BootOptions): Promise<Boot> {
   supervisor.start();
   return {
     ...options,
+    paths: fleetPaths(home),
     identity,
     log,
     supervisor,

@@ -379,17 +379,15 @@ export function createOperations(options: {
           .map((vote) => vote.name),
         startedAt: await store.now(),
         endedAt: null,
-        steps: tool
-          .steps(plan)
-          .map(({ name }) => ({
-            name,
-            state: "pending",
-            startedAt: null,
-            endedAt: null,
-            attempts: 0,
-            result: null,
-            error: null,
-          })),
+        steps: tool.steps(plan).map(({ name }) => ({
+          name,
+          state: "pending",
+          startedAt: null,
+          endedAt: null,
+          attempts: 0,
+          result: null,
+          error: null,
+        })),
         cancelRequested: null,
         error: null,
       };

@@ -95,7 +95,14 @@ export function createPresence(options: {
       epoch = null;
       return;
     }
-    await presence.phase("name", () => options.onTake(next));
+    try {
+      await presence.phase("name", () => options.onTake(next));
+    } catch (error) {
+      // Not taken up after all: the next look at the record tries again.
+      epoch = null;
+      leaseEnd = 0;
+      throw error;
+    }
     // The port follows the name, so it is on record before the name can move again.
     await renew();
     state = isSettled ? "ready" : "booting";
@@ -117,7 +124,9 @@ export function createPresence(options: {
     state = "draining";
     changed();
     await beat();
-    await options.onDrain();
+    // Runs may take longer to end than the lease lasts, and until then the name is still this instance's.
+    const renewal = setInterval(() => void renew().catch(() => {}), leaseMs / 3);
+    await options.onDrain().finally(() => clearInterval(renewal));
     const released = epoch;
     state = "drained";
     await beat();

@@ -58,12 +58,16 @@ export function createScheduler(options: {
 
   const workLoop = createLoop(async () => {
     const epoch = presence.epoch();
-    if (epoch !== null) await takeMessages(epoch);
-    await approvals.expire();
-    if (epoch !== null && !(await options.pause.isPaused())) await runApproved();
-    await operations.resume({ holdsName: presence.epoch() !== null });
-    await live.scan();
-    if (presence.epoch() !== null) await keeper.look();
+    // One part that fails (a record that cannot be read) must not keep the others from their turn.
+    const parts: (() => Promise<void>)[] = [
+      async () => (epoch !== null ? takeMessages(epoch) : undefined),
+      () => approvals.expire(),
+      async () => (epoch !== null && !(await options.pause.isPaused()) ? runApproved() : undefined),
+      () => operations.resume({ holdsName: presence.epoch() !== null }),
+      () => live.scan(),
+      async () => (presence.epoch() !== null ? keeper.look() : undefined),
+    ];
+    for (const part of parts) await part().catch(onError);
   }, onError);
 
   const wake = (): void => {

@@ -353,7 +353,7 @@ test("wrong usage is told with exit code 2", async () => {
   }
   const plain = await fleet.cli(["fleet", "stauts"]);
   expect(plain).toMatchObject({ code: 2, stdout: "" });
-  expect(plain.stderr).toMatch(/unknown command 'stauts'[^]*status/);
+  expect(plain.stderr).toMatch(/unknown command 'stauts'[\s\S]*status/);
 });
 
 test("what does not exist is told by its name, with how to find what does", async () => {

@@ -45,6 +45,9 @@ interface Kind {
 }
 
 const nothing = "none";
+/** For `random`: how many operations, and how often the gateway is killed while one runs. */
+const randomRounds = 25;
+const killsInRound = 8;
 
 function newRevision(bench: Bench): string {
   bench.revisions++;
@@ -98,6 +101,16 @@ const kinds: Record<SoakKind, Kind> = {
     // To the candidate and back.
     after: ({ epoch }) => ({ epoch: epoch + 2, hasSibling: true }),
   },
+  random: {
+    state: "succeeded",
+    needsSibling: true,
+    run: (bench) =>
+      runThroughKills(bench.fleet, bench.failpoints, `replace CLAWDINATOR-2 with revision ${newRevision(bench)}`, {
+        point: nothing,
+        randomKills: killsInRound,
+      }),
+    after: ({ epoch }) => ({ epoch: epoch + 1, hasSibling: true }),
+  },
 };
 
 async function makeBench(): Promise<Bench> {
@@ -129,7 +142,7 @@ async function round(bench: Bench, kind: Kind, point: string | undefined): Promi
   const run = await kind.run(bench, point);
   Object.assign(bench, kind.after(bench));
   expect(run.operation.state).toBe(kind.state);
-  expect(run.fired).toEqual(point === undefined ? [] : [point]);
+  expect(run.fired).toEqual(point === undefined || kind === kinds.random ? [] : [point]);
   await expectConsistent(bench.fleet, {
     "CLAWDINATOR-1": 1,
     ...(bench.hasSibling ? { "CLAWDINATOR-2": bench.epoch } : {}),
@@ -143,7 +156,7 @@ for (const name of soakKinds.filter((one) => only.includes(one))) {
     const kind = kinds[name];
     let bench = await makeBench();
     const { operation } = await round(bench, kind, undefined);
-    const points = pointsOf(operation);
+    const points = name === "random" ? Array.from({ length: randomRounds }, (_, index) => `round ${index + 1}`) : pointsOf(operation);
     const failures: SoakResult[] = [];
     for (const [index, point] of points.entries()) {
       if (performance.now() > deadline)

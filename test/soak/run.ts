@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: kills the gateway at one point of one step at a time, for every point of every operation, and writes
- * what came out of it into docs/reliability.md. Options: `--only build,launch,replace,roll,retire,undo` runs some of
+ * what came out of it into docs/reliability.md. Options: `--only launch,undo,…` runs some of
  * them and leaves the others' figures as they are; `--minutes N` (default 45) ends it by then.
  */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";

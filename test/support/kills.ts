@@ -1,7 +1,9 @@
 /** Kills of the first instance's gateway at named points, and what must be true of a fleet that was killed and came back. */
+import { randomInt } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { OperationView } from "../../agent/protocol.ts";
 import { processesWithArguments } from "../../tools/fleet/local/process.ts";
@@ -103,7 +105,7 @@ export async function runThroughKills(
   fleet: TestFleet,
   failpoints: Failpoints,
   text: string,
-  options: { restart?: boolean; point?: string } = {},
+  options: { restart?: boolean; point?: string; randomKills?: number } = {},
 ): Promise<SurvivedRun> {
   const approval = await fleet.propose(text);
   const store = await fleet.store();
@@ -157,8 +159,10 @@ async function throughKills(options: {
   restart?: boolean;
   /** The only point that kills; default: every one, once each. */
   point?: string;
+  /** So many kills besides, each some moment after the last one. */
+  randomKills?: number;
 }): Promise<SurvivedRun> {
-  const { fleet, failpoints, find, point } = options;
+  const { fleet, failpoints, find, point, randomKills = 0 } = options;
   if (point === undefined) failpoints.armAll();
   else failpoints.arm(point);
   const first = processesBelow(fleet.home).find(({ pid, role }) => role === "gateway" && pid === fleet.pid());
@@ -179,13 +183,27 @@ async function throughKills(options: {
     await fleet.exited();
     await waitFor(done, { timeoutMs: 120_000, what: "another instance finishing the operation" });
   } else {
+    const killing = killAtRandom(fleet, { times: randomKills, done });
     starts = await keepStarting(fleet, { environment: failpoints.environment, done });
+    // The last one may have come after the operation's end.
+    if (await killing) await fleet.start({ environment: failpoints.environment });
   }
   const operation = await find();
   if (!operation) throw new Error("the operation is gone");
   const fired = failpoints.fired();
   failpoints.disarm();
   return { operation, fired, starts };
+}
+
+/** Whether it killed one that nobody has started again. */
+async function killAtRandom(fleet: TestFleet, options: { times: number; done(): Promise<boolean> }): Promise<boolean> {
+  let isDead = false;
+  for (let kill = 0; kill < options.times && !(await options.done()); kill++) {
+    await delay(randomInt(20, 1500));
+    await fleet.kill();
+    isDead = await options.done();
+  }
+  return isDead;
 }
 
 /** SIGSTOP, but not while the process holds the store's write lock. */

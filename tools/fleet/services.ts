@@ -113,7 +113,6 @@ export interface FleetServices {
     drainDeadlineMs: number;
     leaseMs: number;
     longestCallMs: number;
-    basePort: number;
   };
   /** `once`: names the event, so that a step that is repeated tells it once. */
   audit(entry: { action: string; subject: string; detail: string; once?: string }): Promise<void>;

@@ -69,7 +69,7 @@ export class ConsoleShell extends StoreElement {
     const amount = name === "approvals" ? pending : name === "operations" ? running.length : 0;
     const meaning = name === "approvals" ? "waiting for a decision" : "running";
     return html`
-      <a class="nav-link" href=${routeHash(name)} aria-current=${this.#route.view === name ? "page" : "false"}>
+      <a class="nav-link" href=${routeHash(name, name === "chat" ? chats.last : null)} aria-current=${this.#route.view === name ? "page" : "false"}>
         ${icon(name)}<span class="nav-label">${titles[name]}</span>
         ${
           amount

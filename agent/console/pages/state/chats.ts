@@ -19,6 +19,9 @@ interface History {
   running: string[];
 }
 
+/** Kept by the browser for this tab only. */
+const lastKey = "clawdinator.conversation";
+
 class Chats {
   readonly #chats = new Map<string, Chat>();
   /** Messages whose stream this page reads itself; live events of them are not applied again. */
@@ -28,6 +31,16 @@ class Chats {
   readonly #reloading = new Map<string, Promise<void>>();
   /** The conversation on the page; only this one is kept up to date. */
   open: string | null = null;
+
+  /** Where the chat was left, to be found again after a look elsewhere or a reload; null for a new one. */
+  get last(): string | null {
+    return sessionStorage.getItem(lastKey);
+  }
+
+  set last(id: string | null) {
+    if (id === null) sessionStorage.removeItem(lastKey);
+    else sessionStorage.setItem(lastKey, id);
+  }
 
   /** The conversation, which loads itself when it is first asked for. */
   get(id: string): Chat {
@@ -82,6 +95,7 @@ class Chats {
   forgetAll(): void {
     for (const controller of this.#followed.values()) controller.abort();
     this.#chats.clear();
+    this.last = null;
   }
 
   /** One reading at a time; whoever asks meanwhile gets one more after it, which surely holds what they heard of. */

@@ -7,6 +7,7 @@ import { icon } from "../lib/icons.ts";
 import { routeHash } from "../lib/router.ts";
 import { emptyState } from "../parts/empty-state.ts";
 import { statePill } from "../parts/state-pill.ts";
+import { chats } from "../state/chats.ts";
 import { store } from "../state/store.ts";
 
 /** Plans: those that wait first, then those decided; or one of them in full. */
@@ -42,7 +43,7 @@ export class ApprovalsView extends StoreElement {
             ? emptyState(
                 "approvals",
                 "Nothing waits for you",
-                html`Ask for a change in the <a href="#/chat">chat</a>; its plan appears here and there.`,
+                html`Ask for a change in the <a href=${routeHash("chat", chats.last)}>chat</a>; its plan appears here and there.`,
               )
             : nothing
         }

@@ -4,6 +4,8 @@ import type { DriftItem, FleetDrift } from "../../../../tools/fleet/model.ts";
 import { StoreElement } from "../lib/element.ts";
 import { clockTime, count, shortRevision, words } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
+import { routeHash } from "../lib/router.ts";
+import { chats } from "../state/chats.ts";
 import { store } from "../state/store.ts";
 
 /** Every instance, and where the fleet differs from what is wanted. */
@@ -47,7 +49,7 @@ function driftPanel(drift: FleetDrift): TemplateResult {
         drift.items.length === 0
           ? html`<p class="drift-none">${icon("done")}The fleet is what <code>nix/instances.json</code> says.</p>`
           : html`<ul class="plain-list drift-items">${drift.items.map(driftItem)}</ul>
-              <p class="quiet">Ask in the <a href="#/chat">chat</a> for what should be put right: it becomes a plan to approve.</p>`
+              <p class="quiet">Ask in the <a href=${routeHash("chat", chats.last)}>chat</a> for what should be put right: it becomes a plan to approve.</p>`
       }
     </section>
   `;

@@ -9,6 +9,7 @@ import { routeHash } from "../lib/router.ts";
 import { emptyState } from "../parts/empty-state.ts";
 import { isActive, operationError } from "../parts/operation-steps.ts";
 import { statePill } from "../parts/state-pill.ts";
+import { chats } from "../state/chats.ts";
 import { store } from "../state/store.ts";
 import { toasts } from "../state/toasts.ts";
 
@@ -46,7 +47,7 @@ export class OperationsView extends StoreElement {
           ? emptyState(
               "operations",
               "Nothing has been done yet",
-              html`Operations begin when a plan is approved. Try “spawn a sibling” in the <a href="#/chat">chat</a>.`,
+              html`Operations begin when a plan is approved. Try “spawn a sibling” in the <a href=${routeHash("chat", chats.last)}>chat</a>.`,
             )
           : html`<ul class="rows">${all.map(row)}</ul>`
       }

@@ -1,0 +1,135 @@
+/** What a gateway works with, put together from its store, its provider and the fleet repository. */
+import { join } from "node:path";
+import { createLocalProvider } from "../../tools/fleet/local/provider.ts";
+import { openFleetRepository } from "../../tools/fleet/repository.ts";
+import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
+import { type PolicyInForce, readPolicy } from "../../tools/policy-pin.ts";
+import type { Store } from "../../tools/store.ts";
+import type { FleetPaths } from "../paths.ts";
+import type { OperationView } from "../protocol.ts";
+import { type Approvals, createApprovals, type Planner } from "./approvals.ts";
+import { type AuditLog, createAuditLog } from "./audit.ts";
+import type { Boot } from "./boot.ts";
+import { createFleetServices } from "./fleet-services.ts";
+import { programRoot, readCheckout } from "./identity.ts";
+import { createInbox, type Inbox } from "./inbox.ts";
+import { createLive, type Live } from "./live.ts";
+import { createMaintainers, type Maintainers } from "./maintainers.ts";
+import { findOperation, planOperation } from "./operation-registry.ts";
+import { createOperations, type Operations } from "./operations.ts";
+import { createPause, type Pause } from "./pause.ts";
+
+/** The longest an outside call of a holder may take before the next holder may act. */
+export const longestCallMs = 5_000;
+
+export interface Core {
+  paths: FleetPaths;
+  store: Store;
+  audit: AuditLog;
+  maintainers: Maintainers;
+  pause: Pause;
+  repository: FleetRepository;
+  provider: FleetProvider;
+  fleet: FleetServices;
+  plan: Planner;
+  policy(): Promise<PolicyInForce>;
+  approvals: Approvals;
+  operations: Operations;
+  live: Live;
+  inbox: Inbox;
+  /** What runs here. A checkout's is known once `programRead` has resolved. */
+  program: { revision: string; dirty: boolean };
+  programRead: Promise<void>;
+  /** Who makes this instance's commits. */
+  author: { name: string; email: string };
+}
+
+export interface CoreEvents {
+  /** Something may be to do. */
+  onChange(): void;
+  onOperation(operation: OperationView): void;
+}
+
+export function createCore(boot: Boot, store: Store, events: CoreEvents): Core {
+  const { home, config, environment, identity, log } = boot;
+  const { instance, name } = identity;
+  const isCheckout = identity.image === "checkout";
+  const { paths } = boot;
+  const author = { name, email: `${name.toLowerCase()}@localhost` };
+  const program = { revision: identity.revision ?? "checkout", dirty: false };
+  const programRead = isCheckout
+    ? readCheckout(programRoot).then((found) => void Object.assign(program, found))
+    : Promise.resolve();
+  // Whoever awaits it reports a failure; until then it must not end the process.
+  programRead.catch(() => {});
+
+  const audit = createAuditLog(store);
+  const pause = createPause(store);
+  const repository = openFleetRepository({
+    directory: paths.repository,
+    clone: join(identity.paths.directory, "fleet.git"),
+    author,
+    environment,
+  });
+  const provider = createLocalProvider({
+    home,
+    programRepository: config.program.repository ?? (isCheckout ? programRoot : null),
+    environment,
+  });
+  const fleet = createFleetServices({
+    store,
+    provider,
+    repository,
+    audit,
+    host: config.gateway.host,
+    self: () => ({ instance, name, image: identity.image, ...program }),
+    settings: {
+      candidateDeadlineMs: config.fleet.candidateSeconds * 1000,
+      drainDeadlineMs: config.fleet.drainSeconds * 1000,
+      leaseMs: config.fleet.leaseSeconds * 1000,
+      longestCallMs,
+    },
+  });
+  const plan = planOperation(fleet);
+  const policy = (): Promise<PolicyInForce> => readPolicy(store);
+  const approvals = createApprovals({ store, audit, policy, plan, instance, onChange: events.onChange });
+  const operations = createOperations({
+    store,
+    audit,
+    fleet,
+    operationByName: findOperation,
+    isPaused: pause.isPaused,
+    approvalState: async (id) => (await approvals.get(id))?.state ?? null,
+    log,
+    onChange(operation) {
+      live.publish({ type: "operation", operation });
+      events.onOperation(operation);
+    },
+  });
+  const live = createLive({
+    store,
+    approval: (id) => approvals.get(id),
+    operation: (id) => operations.get(id),
+    fleet: () => fleet.status(),
+    isPaused: pause.isPaused,
+  });
+  return {
+    paths,
+    store,
+    audit,
+    maintainers: createMaintainers(store),
+    pause,
+    repository,
+    provider,
+    fleet,
+    plan,
+    policy,
+    approvals,
+    operations,
+    live,
+    inbox: createInbox(store),
+    program,
+    programRead,
+    author,
+  };
+}
