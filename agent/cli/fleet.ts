@@ -1,4 +1,4 @@
-import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import type { FleetDrift, FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
 import { instancePaths } from "../paths.ts";
 import { isProcessLockHeld } from "../process-lock.ts";
 import type { AuditEntry } from "../protocol.ts";
@@ -10,9 +10,7 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
   const status = await (await connect(context)).get<FleetStatus>("/api/fleet");
   context.output.result(status, () => {
     const rows = status.instances.map((one) => {
-      const failing = one.checks.filter((check) => !check.ok).map((check) => check.name);
-      const health = one.checks.length === 0 ? "–" : failing.length === 0 ? "ok" : `failing: ${failing.join(", ")}`;
-      const phase = one.phases.find((candidate) => candidate.state === "running");
+      const phase = one.state === "lost" ? undefined : one.phases.find((candidate) => candidate.state === "running");
       const state = phase ? `${one.state} (${phase.name})` : one.state;
       return [
         one.name,
@@ -20,12 +18,22 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
         `${shortId(one.revision)}${one.dirty ? "+" : ""}`,
         one.image,
         String(one.epoch ?? "–"),
-        health,
+        health(one, status.at),
         one.url ?? "–",
       ];
     });
     return table(["NAME", "STATE", "REVISION", "IMAGE", "EPOCH", "HEALTH", "CONSOLE"], rows);
   });
+}
+
+/** What a lost instance last said of its checks is no news of its health. */
+function health(one: InstanceStatus, at: number): string {
+  if (one.state === "lost") {
+    return one.heartbeatAgeMs === null ? "no heartbeat ever" : `no heartbeat since ${timeOf(at - one.heartbeatAgeMs)}`;
+  }
+  if (one.checks.length === 0) return "–";
+  const failing = one.checks.filter((check) => !check.ok).map((check) => check.name);
+  return failing.length === 0 ? "ok" : `failing: ${failing.join(", ")}`;
 }
 
 export async function fleetDrift(context: CommandContext): Promise<void> {

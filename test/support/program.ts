@@ -5,8 +5,17 @@ import { git } from "./git.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 
-/** A clone of the working tree, uncommitted changes included, as one new commit. */
+/** A clone of the working tree, uncommitted changes included, as one new commit; with this checkout's packages. */
 export function cloneProgram(directory: string): string {
+  const program = cloneFresh(directory);
+  symlinkSync(join(checkout, "node_modules"), join(program, "node_modules"));
+  // The program ignores a directory of that name, not a link.
+  appendFileSync(join(program, ".git", "info", "exclude"), "node_modules\n");
+  return program;
+}
+
+/** The same as somebody has it who just cloned it: nothing installed. */
+export function cloneFresh(directory: string): string {
   const program = join(directory, "program");
   mkdirSync(program, { recursive: true });
   const files = git(checkout, "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
@@ -25,8 +34,5 @@ export function cloneProgram(directory: string): string {
   git(program, "init", "--quiet", "--initial-branch=main");
   git(program, "add", "--all");
   git(program, "commit", "--quiet", "--message=Program");
-  symlinkSync(join(checkout, "node_modules"), join(program, "node_modules"));
-  // The program ignores a directory of that name, not a link.
-  appendFileSync(join(program, ".git", "info", "exclude"), "node_modules\n");
   return program;
 }

@@ -23,6 +23,7 @@ export class ConsoleShell extends StoreElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.#noteChat();
     window.addEventListener("hashchange", this.#onHash);
   }
 
@@ -35,11 +36,17 @@ export class ConsoleShell extends StoreElement {
     if (location.hash.startsWith("#login=")) void startSession();
     const before = this.#route;
     this.#route = readRoute(location.hash);
-    chats.open = this.#route.view === "chat" ? this.#route.id : null;
+    this.#noteChat();
     this.requestUpdate();
     const moved = before.view !== this.#route.view || before.id !== this.#route.id;
     if (moved && this.#route.view !== "chat") void this.updateComplete.then(() => this.#toHeading());
   };
+
+  #noteChat(): void {
+    const isChat = this.#route.view === "chat";
+    chats.open = isChat ? this.#route.id : null;
+    if (isChat) chats.last = this.#route.id;
+  }
 
   /** A new page begins at its heading, for the eye, the keyboard and the screen reader. */
   #toHeading(): void {
@@ -55,7 +62,7 @@ export class ConsoleShell extends StoreElement {
     document.title = `${pending ? `(${pending}) ` : ""}${titles[view]} · ${store.session.instance.name ?? "CLAWDINATOR"}`;
     return html`
       <a class="skip-link" href="#main" @click=${this.#skip}>Skip to content</a>
-      <header class="topbar">${wordmark()}${topBar(store.session)}</header>
+      <header class="topbar">${wordmark(routeHash("chat", chats.last))}${topBar(store.session)}</header>
       <nav class="nav" aria-label="Main">${viewNames.map((name) => this.#navLink(name, pending))}</nav>
       <main id="main" class="main" tabindex="-1">${store.session.paused ? pausedBanner() : nothing}${this.#view()}</main>
       <claw-toasts></claw-toasts>

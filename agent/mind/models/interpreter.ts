@@ -6,17 +6,18 @@ import { parseCommand } from "../../commands.ts";
 import { proposalOf } from "../proposal.ts";
 import type { Model, ModelEvent, ModelMessage, ModelRequest } from "./model.ts";
 
-export function interpreterModel(): Model {
+/** `now`: milliseconds since 1970, to tell how long a plan can be approved. */
+export function interpreterModel({ now = Date.now }: { now?: () => number } = {}): Model {
   return {
     name: "interpreter",
     readsPrompt: false,
     async *stream(request) {
-      yield* answer(request);
+      yield* answer(request, now());
     },
   };
 }
 
-function* answer(request: ModelRequest): Generator<ModelEvent> {
+function* answer(request: ModelRequest, now: number): Generator<ModelEvent> {
   const last = request.messages.at(-1);
   if (last?.role === "user") {
     const command = parseCommand(last.text);
@@ -28,16 +29,16 @@ function* answer(request: ModelRequest): Generator<ModelEvent> {
     }
     yield { type: "text", text: command.text };
   } else if (last?.role === "tool") {
-    yield { type: "text", text: describeResult(last) };
+    yield { type: "text", text: describeResult(last, now) };
   }
   yield { type: "stop", reason: "end" };
 }
 
-function describeResult(result: Extract<ModelMessage, { role: "tool" }>): string {
+function describeResult(result: Extract<ModelMessage, { role: "tool" }>, now: number): string {
   // A person has no use for the list of tools that a model gets.
   if (!result.ok) return `I could not do that: ${unknownTool(result.data) ?? result.text}`;
   const proposal = proposalOf(result.data);
-  return proposal === null ? result.text : describeProposal(proposal);
+  return proposal === null ? result.text : describeProposal(proposal, now);
 }
 
 function unknownTool(data: unknown): string | null {
@@ -45,7 +46,7 @@ function unknownTool(data: unknown): string | null {
   return error?.code === "unknown_tool" ? String(error.message) : null;
 }
 
-function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>): string {
+function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>, now: number): string {
   const { approval, summary, state, quorum, expiresAt, warnings } = proposal;
   const notes = warnings.map((warning) => `Note: ${warning}`);
   if (state === "approved") {
@@ -59,7 +60,15 @@ function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>):
   return [
     `Proposed: ${summary}`,
     ...notes,
-    `Nothing happens until ${who} this plan, at the latest by ${new Date(expiresAt).toISOString()}.`,
+    `Nothing happens until ${who} this plan, within ${timeLeft(expiresAt - now)}.`,
     `Approve it on the console's Approvals page, or with: \`clawdinator approvals approve ${approval}\``,
   ].join("\n");
+}
+
+const minuteMs = 60_000;
+
+/** `24 h`, `45 min`: as exact as somebody who decides needs it. */
+function timeLeft(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / minuteMs));
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }

@@ -154,6 +154,17 @@ test("the interpreter tells an operation that policy let through as started", as
   expect(result.text).toMatch(/^Started: retire CLAWDINATOR-2/);
 });
 
+test("the interpreter tells how long a plan can be approved", async () => {
+  const messages = [{ role: "user" as const, text: "retire CLAWDINATOR-2" }];
+  const told = async (leftMs: number) => {
+    const model = interpreterModel({ now: () => proposal.expiresAt - leftMs });
+    return (await loop({ model, messages, tools: toolbox(proposal) })).result.text;
+  };
+  const hourMs = 3_600_000;
+  expect(await told(24 * hourMs - 800)).toContain("Nothing happens until a maintainer approves this plan, within 24 h.");
+  expect(await told(0.5 * hourMs)).toContain("within 30 min.");
+});
+
 test("the interpreter tells plainly that an operation is not available", async () => {
   const { result } = await loop({ model: interpreterModel(), messages: [{ role: "user", text: "update yourself" }] });
   expect(result.text).toBe("I could not do that: self_update is not available on this instance");

@@ -1,8 +1,8 @@
 import { html, type TemplateResult } from "lit";
 
-export function wordmark(): TemplateResult {
+export function wordmark(chatHash: string): TemplateResult {
   return html`
-    <a class="brand" href="#/chat" aria-label="CLAWDINATOR, to the chat">
+    <a class="brand" href=${chatHash} aria-label="CLAWDINATOR, to the chat">
       <img src="/assets/console/logo.svg" alt="" width="32" height="32" /><span class="brand-name">CLAWDINATOR</span>
     </a>
   `;

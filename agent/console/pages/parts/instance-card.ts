@@ -25,7 +25,7 @@ export class InstanceCard extends PageElement {
   protected override render(): TemplateResult {
     const one = this.instance;
     return html`
-      <article class="card instance" aria-label=${one.name}>
+      <article class="card instance instance-${one.state}" aria-label=${one.name}>
         <header class="instance-head">
           <h2>${one.name}</h2>
           ${this.isSelf ? html`<span class="tag">this one</span>` : nothing} ${statePill(one.state)}
@@ -39,7 +39,7 @@ export class InstanceCard extends PageElement {
           <div><dt>Up</dt><dd class="num">${uptime(one)}</dd></div>
           <div><dt>Heartbeat</dt><dd class="num">${heartbeat(one)}</dd></div>
         </dl>
-        ${one.phases.length ? phases(one.phases) : nothing} ${one.checks.length ? checks(one) : nothing}
+        ${one.phases.length && one.state !== "lost" ? phases(one.phases) : nothing} ${one.checks.length ? checks(one) : nothing}
       </article>
     `;
   }
@@ -80,7 +80,7 @@ function heartbeat(one: InstanceStatus): TemplateResult {
   if (one.heartbeatAgeMs === null) return html`<span class="quiet">not heard yet</span>`;
   const ageMs = one.heartbeatAgeMs + (serverNow() - store.fleetReceivedAt);
   const text = ageMs < 2000 ? "just now" : `${wholeDuration(ageMs)} ago`;
-  return ageMs > quietHeartMs ? html`<span class="strong-bad">${text}</span>` : html`${text}`;
+  return ageMs > quietHeartMs || one.state === "lost" ? html`<span class="strong-bad">${text}</span>` : html`${text}`;
 }
 
 function phases(list: BootPhase[]): TemplateResult {
@@ -112,9 +112,15 @@ function phases(list: BootPhase[]): TemplateResult {
 
 function checks(one: InstanceStatus): TemplateResult {
   const bad = one.checks.filter((check) => !check.ok).length;
-  const summary = bad ? `${bad} of ${one.checks.length} checks fail` : `All ${one.checks.length} checks pass`;
+  const total = one.checks.length;
+  const isLost = one.state === "lost";
+  const summary = isLost
+    ? `Last known: ${bad ? `${bad} of ${total} checks failed` : `all ${total} checks passed`}`
+    : bad
+      ? `${bad} of ${total} checks fail`
+      : `All ${total} checks pass`;
   return html`
-    <details class="fold" ?open=${bad > 0}>
+    <details class="fold ${isLost ? "fold-stale" : ""}" ?open=${bad > 0 && !isLost}>
       <summary>${summary}</summary>
       <ul class="checks">
         ${one.checks.map(

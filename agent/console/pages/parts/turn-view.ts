@@ -2,7 +2,10 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { clockTime, words } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
+import { withoutPlanText } from "../state/plan-text.ts";
+import { store } from "../state/store.ts";
 import type { Turn, TurnPart } from "../state/turns.ts";
+import { noticeLine } from "./notice-line.ts";
 
 const endings: { [reason: string]: string } = {
   interrupted: "Stopped by a newer message.",
@@ -12,11 +15,11 @@ const endings: { [reason: string]: string } = {
 
 export function turnView(turn: Turn, options: { instanceName: string; followAgain: () => void }): TemplateResult {
   return html`
-    <section class="turn">
+    <section class="turn ${turn.text === null ? "turn-notice" : ""}">
       ${turn.text === null ? nothing : question(turn)}
       <div class="answer" aria-busy=${turn.status === "running"}>
         ${turn.text === null ? nothing : html`<p class="speaker"><span>${options.instanceName}</span></p>`}
-        ${turn.parts.map((part) => partView(part))} ${status(turn, options.followAgain)}
+        ${turn.parts.map((part) => partView(part, turn))} ${status(turn, options.followAgain)}
       </div>
     </section>
   `;
@@ -35,10 +38,9 @@ function question(turn: Turn): TemplateResult {
   `;
 }
 
-function partView(part: TurnPart): TemplateResult {
-  if (part.kind === "text") return html`<claw-text .text=${part.text}></claw-text>`;
-  if (part.kind === "notice")
-    return html`<div class="notice">${icon("operations")}<claw-text .text=${part.text}></claw-text></div>`;
+function partView(part: TurnPart, turn: Turn): TemplateResult | typeof nothing {
+  if (part.kind === "text") return answerText(part.text, turn);
+  if (part.kind === "notice") return noticeLine(turn.message, part.text);
   if (part.kind === "proposal") return html`<claw-plan .approvalId=${part.approval} inline></claw-plan>`;
   if (part.kind === "error") {
     return html`
@@ -60,6 +62,14 @@ function partView(part: TurnPart): TemplateResult {
       <pre class="code" tabindex="0"><code>${part.text}</code></pre>
     </details>
   `;
+}
+
+/** What the model said; of what its plan's card shows anyway, nothing. */
+function answerText(text: string, turn: Turn): TemplateResult | typeof nothing {
+  const plans = turn.parts.flatMap((part) => (part.kind === "proposal" ? (store.approvals.get(part.approval) ?? []) : []));
+  const left = plans.reduce(withoutPlanText, text);
+  if (!left.trim()) return nothing;
+  return html`<claw-text class=${plans.length ? "beside-plan" : ""} .text=${left}></claw-text>`;
 }
 
 function status(turn: Turn, followAgain: () => void): TemplateResult | typeof nothing {

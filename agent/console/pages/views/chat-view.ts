@@ -36,7 +36,6 @@ export class ChatView extends StoreElement {
     if (!changed.has("conversation")) return;
     this.#isAtEnd = true;
     chats.open = this.conversation;
-    chats.last = this.conversation;
   }
 
   protected override updated(): void {
