@@ -1,5 +1,6 @@
 /** How commands speak: tables for people, one JSON value (or one a line) on stdout for programs, errors for both. */
 import { describeError } from "../../tools/errors.ts";
+import { table as textTable } from "../../tools/text-table.ts";
 
 /** Wrong usage, as opposed to a failure; exit code 2. */
 export class UsageError extends Error {
@@ -51,15 +52,9 @@ export function reportError(error: unknown, json: boolean): number {
   return usage ? 2 : 1;
 }
 
-/** Columns as wide as their widest cell; two spaces between; no trailing blanks. */
+/** A table with a header, for people. */
 export function table(head: string[], rows: string[][]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
-  const render = (cells: string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [render(head), ...rows.map(render)].join("\n");
+  return textTable([head, ...rows]);
 }
 
 export function shortId(revision: string): string {

@@ -1,5 +1,5 @@
 /** The console's port: open while this instance holds its name, the same one for every holder of that name. */
-import { nameNumber } from "../../tools/fleet/model.ts";
+import { consoleUrl, nameNumber } from "../../tools/fleet/model.ts";
 import { readName } from "../../tools/fleet/names.ts";
 import type { Store } from "../../tools/store.ts";
 import type { Config } from "../config.ts";
@@ -18,7 +18,6 @@ export interface Door {
 /** `port`: asked for by hand; it must be that one. */
 export function createDoor(options: { store: Store; config: Config; identity: Identity; port: number | null }): Door {
   const { store, identity, config } = options;
-  const { host } = config.gateway;
   const isCheckout = identity.image === "checkout";
   let server: { port: number; close(): Promise<void> } | null = null;
 
@@ -47,6 +46,6 @@ export function createDoor(options: { store: Store; config: Config; identity: Id
     },
     close,
     port: () => server?.port ?? null,
-    url: () => (server ? `http://${host.includes(":") ? `[${host}]` : host}:${server.port}` : null),
+    url: () => consoleUrl(config.gateway.host, server?.port ?? null),
   };
 }

@@ -10,6 +10,7 @@ import { instancePaths } from "../../agent/paths.ts";
 import { readLockOwner } from "../../agent/process-lock.ts";
 import type { ApprovalView } from "../../agent/protocol.ts";
 import type { FleetStatus } from "../../tools/fleet/model.ts";
+import { table } from "../../tools/text-table.ts";
 import { cloneProgram } from "../support/program.ts";
 import { measureDependencies } from "./dependencies.ts";
 
@@ -206,15 +207,7 @@ function render(figures: Figure[]): string {
     one.peer === null ? "" : `${one.peer} ${one.unit}`,
   ]);
   const head = ["figure", "median", "range", "wanted", "a peer"];
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return table([head, ...rows]);
 }
 
 try {

@@ -28,8 +28,9 @@ beforeAll(async () => {
   work = await openLines(paths.mindSocket, "/work");
 });
 afterAll(() => {
-  work.close();
-  process.kill(mindPid, "SIGCONT");
+  // Not there when the start failed.
+  (work as LineStream | undefined)?.close();
+  if (mindPid !== 0) process.kill(mindPid, "SIGCONT");
 });
 
 function say(method: string, path: string, body?: unknown): Promise<SocketAnswer> {

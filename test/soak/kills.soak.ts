@@ -156,7 +156,10 @@ for (const name of soakKinds.filter((one) => only.includes(one))) {
     const kind = kinds[name];
     let bench = await makeBench();
     const { operation } = await round(bench, kind, undefined);
-    const points = name === "random" ? Array.from({ length: randomRounds }, (_, index) => `round ${index + 1}`) : pointsOf(operation);
+    const points =
+      name === "random"
+        ? Array.from({ length: randomRounds }, (_, index) => `round ${index + 1}`)
+        : pointsOf(operation);
     const failures: SoakResult[] = [];
     for (const [index, point] of points.entries()) {
       if (performance.now() > deadline)

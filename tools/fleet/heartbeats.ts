@@ -3,6 +3,7 @@ import type { Json } from "../json.ts";
 import { readAll, type Store } from "../store.ts";
 import {
   compareNames,
+  consoleUrl,
   type FleetStatus,
   type Heartbeat,
   heartbeatSchema,
@@ -109,7 +110,7 @@ function statusOf(options: {
     dirty: heartbeat?.dirty ?? false,
     epoch: heartbeat?.epoch ?? null,
     port,
-    url: port === null ? null : `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url: consoleUrl(host, port),
     heartbeatAgeMs: heartbeat ? Math.max(0, now - heartbeat.at) : null,
     startedAt: heartbeat?.startedAt ?? null,
     phases: heartbeat?.phases ?? [],

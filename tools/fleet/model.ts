@@ -123,3 +123,8 @@ export function compareNames(a: string, b: string): number {
 export function nameNumber(name: string): number {
   return Number(name.slice(name.lastIndexOf("-") + 1));
 }
+
+/** Where a console that listens on `host` is reached; null while it has no port. */
+export function consoleUrl(host: string, port: number | null): string | null {
+  return port === null ? null : `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -3,7 +3,7 @@ import { type Memory, openMemory } from "../../../memory/index.ts";
 import { fleetPaths } from "../../paths.ts";
 import type { Api } from "./context.ts";
 import { HttpProblem } from "./problem.ts";
-import type { Guarded } from "./routes.ts";
+import type { Guarded } from "./route.ts";
 
 export function memoryRoutes(api: Api, guarded: Guarded): void {
   let opened: Memory | null = null;

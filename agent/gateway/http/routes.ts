@@ -1,7 +1,6 @@
 /** The API, the same on the console's port and on the control socket; each route is described where it is defined. */
 import { type Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { streamSSE } from "hono/streaming";
 import { z } from "zod";
 import { ToolError } from "../../../tools/errors.ts";
 import type { Json } from "../../../tools/json.ts";
@@ -12,20 +11,12 @@ import { authorOf, surfaceOf } from "../maintainers.ts";
 import { requireMaintainer, sessionCookie } from "./auth.ts";
 import { postChat } from "./chat.ts";
 import type { Api, Environment } from "./context.ts";
+import { controlRoutes } from "./control-routes.ts";
+import { streamEvents } from "./events.ts";
 import { memoryRoutes } from "./memory-routes.ts";
 import { renderMetrics } from "./metrics.ts";
 import { HttpProblem, readJson } from "./problem.ts";
-
-export interface RouteDescription {
-  method: "GET" | "POST";
-  path: string;
-  /** Needs no maintainer's token. */
-  isOpen: boolean;
-  meaning: string;
-}
-
-/** For the documentation; filled as the routes are defined. */
-export type DescribeRoute = (route: RouteDescription) => void;
+import type { DescribeRoute, Handler } from "./route.ts";
 
 /** Older ones are found by their id. */
 const conversationsListed = 50;
@@ -36,21 +27,10 @@ const proposeSchema = z.strictObject({
   operation: z.string().min(1).max(100),
   input: z.record(z.string(), z.unknown()).default({}),
 });
-/** Names stand in commit messages and on terminals. */
-const addMaintainerSchema = z.strictObject({
-  name: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .regex(/^\P{C}+$/u, "a name is one line of visible characters"),
-});
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   subject: z.string().max(200).optional(),
 });
-
-type Handler = (context: Context<Environment>) => Promise<Response> | Response;
 
 export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<Environment> {
   const app = new Hono<Environment>();
@@ -260,80 +240,6 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
   return app;
 }
 
-export type Guarded = (method: "GET" | "POST", path: string, meaning: string, handler: Handler) => void;
-
-/** What only this machine's user may do: people, tokens, and ending the process. */
-function controlRoutes(api: Api, guarded: Guarded): void {
-  const { maintainers, audit } = api;
-  const write = (context: Context<Environment>, action: string, id: string, detail: string): Promise<unknown> =>
-    audit.write({
-      action,
-      actor: `maintainer:${context.get("actor").maintainer.id}`,
-      surface: surfaceOf(context.get("actor")),
-      subject: `maintainer/${id}`,
-      detail,
-    });
-  const requireApprover = async (context: Context<Environment>): Promise<void> => {
-    const { policy } = await api.policy();
-    const { maintainer } = context.get("actor");
-    if (policy.approvers.includes(maintainer.id)) return;
-    throw new HttpProblem(
-      403,
-      "not_an_approver",
-      `${maintainer.name} is not an approver`,
-      "an approver named in policy.json does this",
-    );
-  };
-
-  guarded("GET", "/control/maintainers", "maintainers and whether they are approvers", async (context) => {
-    const { policy } = await api.policy();
-    const list = await maintainers.list();
-    return context.json({ maintainers: list.map((one) => ({ ...one, approver: policy.approvers.includes(one.id) })) });
-  });
-  guarded("POST", "/control/maintainers", "`{ name }` adds a maintainer; the token is shown once", async (context) => {
-    const { name } = addMaintainerSchema.parse(await readJson(context));
-    await requireApprover(context);
-    const added = await maintainers.add(name);
-    await write(context, "maintainer.added", added.maintainer.id, name);
-    return context.json({ ...added, url: consoleUrl(api) });
-  });
-  guarded(
-    "POST",
-    "/control/maintainers/:id/remove",
-    "removes a maintainer; their token stops working",
-    async (context) => {
-      await requireApprover(context);
-      const id = context.req.param("id") ?? "";
-      const { policy } = await api.policy();
-      if (policy.approvers.includes(id)) {
-        throw new HttpProblem(
-          409,
-          "is_approver",
-          `maintainer ${id} is an approver`,
-          "propose a policy_change without them first",
-        );
-      }
-      const removed = await maintainers.remove(id);
-      await write(context, "maintainer.removed", id, removed.name);
-      return context.json({ maintainer: removed });
-    },
-  );
-  guarded("GET", "/control/policy", "the policy in force", async (context) => {
-    const { policy, commit, digest } = await api.policy();
-    return context.json({ policy, commit, digest });
-  });
-  guarded("GET", "/control/checks", "every check of this instance", (context) =>
-    context.json({ checks: api.presence.heartbeat().checks }),
-  );
-  guarded("GET", "/control/login", "the console's address, for a login link", (context) =>
-    context.json({ url: consoleUrl(api) }),
-  );
-  guarded("POST", "/control/stop", "ends this instance's processes", (context) => {
-    api.stop?.(`stopped by ${context.get("actor").maintainer.name}`);
-    return context.json({});
-  });
-}
-
 /** The newest conversations with what was said first in each as its title. */
 async function summarizeConversations(directory: string): Promise<{ id: string; title: string; updatedAt: number }[]> {
   const newest = (await listConversations(directory)).slice(0, conversationsListed);
@@ -345,12 +251,6 @@ async function summarizeConversations(directory: string): Promise<{ id: string; 
       return { id: conversation, title, updatedAt: at };
     }),
   );
-}
-
-function consoleUrl(api: Api): string | null {
-  const { port } = api.presence.heartbeat();
-  const { host } = api.config.gateway;
-  return port === null ? null : `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 async function setPause(context: Context<Environment>, api: Api, paused: boolean): Promise<Response> {
@@ -366,19 +266,4 @@ async function setPause(context: Context<Environment>, api: Api, paused: boolean
   });
   api.scheduler.wake();
   return context.json({ paused });
-}
-
-function streamEvents(context: Context<Environment>, api: Api): Response {
-  return streamSSE(context, async (stream) => {
-    let tail: Promise<unknown> = Promise.resolve();
-    const stop = api.live.subscribe((event) => {
-      tail = tail.then(() => stream.writeSSE({ event: event.type, data: JSON.stringify(event) })).catch(() => {});
-    });
-    const keepAlive = setInterval(() => void stream.write(": still here\n\n"), 15_000);
-    await stream.write("retry: 500\n: watching\n\n");
-    api.scheduler.wake();
-    await new Promise<void>((resolve) => stream.onAbort(resolve));
-    clearInterval(keepAlive);
-    stop();
-  });
 }

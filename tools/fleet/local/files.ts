@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isMissing, readOrNull, syncDirectory } from "../../../memory/files.ts";
 
 /** Replaces the file as a whole: readers see the old or the new text, also after a power cut. */
 export async function writeFileDurably(path: string, text: string): Promise<void> {
@@ -21,27 +22,4 @@ export async function writeFileDurably(path: string, text: string): Promise<void
   await syncDirectory(dirname(path));
 }
 
-/** Makes renames in the directory survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Null when there is no such file. */
-export async function readFileIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
-  }
-}
-
-export function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT" || code === "ENOTDIR";
-}
+export { isMissing, readOrNull as readFileIfThere, syncDirectory };

@@ -77,7 +77,8 @@ class Chats {
       if (chat.id !== this.open && !isDraft && !this.#isFollowed(chat.id)) this.#chats.delete(chat.id);
     }
     const shown = this.open ? this.#chats.get(this.open) : undefined;
-    if (shown && (shown.turns.length > 0 || shown.state === "failed")) await this.#reload(shown.id);
+    // One that is being read now was perhaps read before the last thing that nobody will tell again.
+    if (shown && (shown.turns.length > 0 || shown.state !== "ready")) await this.#reload(shown.id);
   }
 
   /** Something happened to a message that another page or the command line sent. */

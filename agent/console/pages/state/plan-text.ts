@@ -2,7 +2,10 @@
 import type { ApprovalView } from "../../../protocol.ts";
 
 /** A model's answer without the lines that only repeat this plan; everything else stays word for word. */
-export function withoutPlanText(text: string, { id, summary, plan }: Pick<ApprovalView, "id" | "summary" | "plan">): string {
+export function withoutPlanText(
+  text: string,
+  { id, summary, plan }: Pick<ApprovalView, "id" | "summary" | "plan">,
+): string {
   const repeated = new Set([
     `Proposed: ${summary}`,
     `Started: ${summary}`,

@@ -1,0 +1,93 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import { consoleUrl } from "../../../tools/fleet/model.ts";
+import { surfaceOf } from "../maintainers.ts";
+import type { Api, Environment } from "./context.ts";
+import { HttpProblem, readJson } from "./problem.ts";
+import type { Guarded } from "./route.ts";
+
+/** Names stand in commit messages and on terminals. */
+const addMaintainerSchema = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{C}+$/u, "a name is one line of visible characters"),
+});
+
+/** What only this machine's user may do: people, tokens, and ending the process. */
+export function controlRoutes(api: Api, guarded: Guarded): void {
+  const { maintainers, audit } = api;
+  const write = (context: Context<Environment>, action: string, id: string, detail: string): Promise<unknown> =>
+    audit.write({
+      action,
+      actor: `maintainer:${context.get("actor").maintainer.id}`,
+      surface: surfaceOf(context.get("actor")),
+      subject: `maintainer/${id}`,
+      detail,
+    });
+  const requireApprover = async (context: Context<Environment>): Promise<void> => {
+    const { policy } = await api.policy();
+    const { maintainer } = context.get("actor");
+    if (policy.approvers.includes(maintainer.id)) return;
+    throw new HttpProblem(
+      403,
+      "not_an_approver",
+      `${maintainer.name} is not an approver`,
+      "an approver named in policy.json does this",
+    );
+  };
+
+  guarded("GET", "/control/maintainers", "maintainers and whether they are approvers", async (context) => {
+    const { policy } = await api.policy();
+    const list = await maintainers.list();
+    return context.json({ maintainers: list.map((one) => ({ ...one, approver: policy.approvers.includes(one.id) })) });
+  });
+  guarded("POST", "/control/maintainers", "`{ name }` adds a maintainer; the token is shown once", async (context) => {
+    const { name } = addMaintainerSchema.parse(await readJson(context));
+    await requireApprover(context);
+    const added = await maintainers.add(name);
+    await write(context, "maintainer.added", added.maintainer.id, name);
+    return context.json({ ...added, url: ownUrl(api) });
+  });
+  guarded(
+    "POST",
+    "/control/maintainers/:id/remove",
+    "removes a maintainer; their token stops working",
+    async (context) => {
+      await requireApprover(context);
+      const id = context.req.param("id") ?? "";
+      const { policy } = await api.policy();
+      if (policy.approvers.includes(id)) {
+        throw new HttpProblem(
+          409,
+          "is_approver",
+          `maintainer ${id} is an approver`,
+          "propose a policy_change without them first",
+        );
+      }
+      const removed = await maintainers.remove(id);
+      await write(context, "maintainer.removed", id, removed.name);
+      return context.json({ maintainer: removed });
+    },
+  );
+  guarded("GET", "/control/policy", "the policy in force", async (context) => {
+    const { policy, commit, digest } = await api.policy();
+    return context.json({ policy, commit, digest });
+  });
+  guarded("GET", "/control/checks", "every check of this instance", (context) =>
+    context.json({ checks: api.presence.heartbeat().checks }),
+  );
+  guarded("GET", "/control/login", "the console's address, for a login link", (context) =>
+    context.json({ url: ownUrl(api) }),
+  );
+  guarded("POST", "/control/stop", "ends this instance's processes", (context) => {
+    api.stop?.(`stopped by ${context.get("actor").maintainer.name}`);
+    return context.json({});
+  });
+}
+
+function ownUrl(api: Api): string | null {
+  return consoleUrl(api.config.gateway.host, api.presence.heartbeat().port);
+}
