@@ -26,8 +26,10 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
   });
 }
 
-/** What a lost instance last said of its checks is no news of its health. */
-function health(one: InstanceStatus, at: number): string {
+/**
+ * One instance's health in a cell, at a store time in milliseconds: what a lost one last said of its checks is no news.
+ */
+export function health(one: Pick<InstanceStatus, "state" | "checks" | "heartbeatAgeMs">, at: number): string {
   if (one.state === "lost") {
     return one.heartbeatAgeMs === null ? "no heartbeat ever" : `no heartbeat since ${timeOf(at - one.heartbeatAgeMs)}`;
   }

@@ -11,7 +11,7 @@ import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, PlanDraft, Proposer } from "../../tools/tool.ts";
 import type { ApprovalState, ApprovalView, Decision, Vote } from "../protocol.ts";
 import type { AuditLog } from "./audit.ts";
-import { describeOutcome, isOpen, outcomeOf, refusalOf, withVote } from "./decision.ts";
+import { describeOutcome, isOpen, outcomeOf, outOfReach, refusalOf, withVote } from "./decision.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
 
 export interface ApprovalRecord {
@@ -151,7 +151,7 @@ export function createApprovals(options: {
       let refusal: { code: string; message: string; hint: string } | null = null;
       const { changed: wasChanged, record } = await change(id, (current) => {
         refusal = refusalOf({ record: current, actor, decision, now, approvers });
-        return refusal ? undefined : withVote({ record: current, actor, decision, now, approvers });
+        return refusal ? undefined : withVote({ record: current, actor, decision, now });
       });
       if (!record) return refuse("unknown_approval", null, `approval ${id} is gone`, "propose it again");
       const failed = refusal as { code: string; message: string; hint: string } | null;
@@ -269,12 +269,15 @@ export function createApprovals(options: {
     }
     const { tool, input, draft } = await options.plan(request);
     const createdAt = await store.now();
+    const { approvers } = inForce.policy;
+    const warning = outOfReach({ quorum: rule.quorum, proposer: request.proposer, approvers });
     const plan: Plan = {
       formatVersion: 1,
       operation: tool.name,
       input,
       proposer: request.proposer,
       ...draft,
+      warnings: warning ? [...draft.warnings, warning] : draft.warnings,
       policy: { commit: inForce.commit, digest: inForce.digest, rule },
       createdAt,
       expiresAt: createdAt + Math.round(rule.expiresHours * 3_600_000),

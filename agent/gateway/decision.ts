@@ -1,4 +1,5 @@
 /** What one decision does to one approval: pure, so that it can be taken again when another one came first. */
+import type { Proposer } from "../../tools/tool.ts";
 import type { ApprovalState, Decision, Vote } from "../protocol.ts";
 import type { ApprovalRecord } from "./approvals.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
@@ -54,11 +55,7 @@ export function refusalOf(options: {
   }
   const earlier = record.votes.findLast((vote) => vote.maintainer === actor.maintainer.id);
   // A vote that somebody else cast with --as and that does not count must not take away the person's own.
-  if (
-    earlier &&
-    decision.decision === "approve" &&
-    (earlier.counts || whyNotCounted({ record, actor, approvers }) !== null)
-  ) {
+  if (earlier && decision.decision === "approve" && (earlier.counts || whyNotCounted(record, actor) !== null)) {
     return {
       code: "already_voted",
       message: `${actor.maintainer.name} voted already, through ${earlier.surface} at ${new Date(earlier.at).toISOString()}; one person has one vote`,
@@ -74,11 +71,10 @@ export function withVote(options: {
   actor: Actor;
   decision: Decision;
   now: number;
-  approvers: readonly string[];
 }): ApprovalRecord {
-  const { record, actor, decision, now, approvers } = options;
+  const { record, actor, decision, now } = options;
   const { quorum } = record.plan.policy.rule;
-  const note = whyNotCounted({ record, actor, approvers });
+  const note = whyNotCounted(record, actor);
   const vote: Vote = {
     maintainer: actor.maintainer.id,
     name: actor.maintainer.name,
@@ -97,17 +93,14 @@ export function withVote(options: {
 }
 
 /** Why a vote of this actor does not count toward the quorum; null when it does. */
-function whyNotCounted(options: { record: ApprovalRecord; actor: Actor; approvers: readonly string[] }): string | null {
-  const { record, actor, approvers } = options;
+function whyNotCounted(record: ApprovalRecord, actor: Actor): string | null {
   const { policy, proposer } = record.plan;
   const { quorum } = policy.rule;
   if (quorum <= 1) return null;
   if (actor.asLocal) return "--as does not count toward a quorum above one";
   // With --as, who really proposed is the one whose token was used.
   if (proposer.kind !== "maintainer" || (proposer.by ?? proposer.id) !== actor.maintainer.id) return null;
-  // Where the others are too few (two approvers, a quorum of two), nothing could ever be decided without the proposer.
-  const others = new Set(approvers.filter((id) => id !== actor.maintainer.id));
-  return others.size >= quorum ? "the proposer does not count toward a quorum above one" : null;
+  return "the proposer does not count toward a quorum above one";
 }
 
 export function outcomeOf(record: ApprovalRecord): "approved" | "rejected" | "recorded" {
@@ -130,4 +123,18 @@ function describeVotes(record: ApprovalRecord): string {
   if (!last) return record.state;
   const verb = last.decision === "approve" ? "approved" : "rejected";
   return `${verb} by ${last.name} through ${last.surface} at ${new Date(last.at).toISOString()}`;
+}
+
+/** What a person should know before asking for a quorum that nobody can bring together without them; null otherwise. */
+export function outOfReach(options: {
+  quorum: number;
+  proposer: Proposer;
+  approvers: readonly string[];
+}): string | null {
+  const { quorum, proposer } = options;
+  if (quorum <= 1 || proposer.kind !== "maintainer") return null;
+  const asked = proposer.by ?? proposer.id;
+  const others = new Set(options.approvers.filter((id) => id !== asked)).size;
+  if (others >= quorum) return null;
+  return `${quorum} approvers besides ${proposer.name} must agree and there ${others === 1 ? "is" : "are"} ${others}: a commit to the fleet repository has no proposer, so everybody counts there`;
 }

@@ -28,7 +28,7 @@ export interface Answer {
   done: Done;
 }
 
-interface Claim {
+export interface Claim {
   formatVersion: 1;
   message: string;
   state: "claimed" | "answered";

@@ -2,6 +2,7 @@
 import type { FleetStatus } from "../../tools/fleet/model.ts";
 import type { Store } from "../../tools/store.ts";
 import type { ApprovalView, AuditEntry, LiveEvent, OperationView } from "../protocol.ts";
+import type { Claim } from "./inbox.ts";
 
 export interface Live {
   subscribe(listener: (event: LiveEvent) => void): () => void;
@@ -51,9 +52,10 @@ export function createLive(options: {
         primed = false;
         return;
       }
-      const [approvals, operations, audit, paused] = [
+      const [approvals, operations, notices, audit, paused] = [
         await changesBelow("approvals/"),
         await changesBelow("operations/"),
+        await changesBelow(noticePrefix),
         await changesBelow(recentAuditPrefix(await store.now())),
         await changesBelow("fleet/paused"),
       ];
@@ -80,6 +82,12 @@ export function createLive(options: {
         const operation = await options.operation(key.slice("operations/".length)).catch(() => null);
         if (operation) publish({ type: "operation", operation });
       }
+      for (const key of notices) {
+        const claim = (await store.get(key))?.value as unknown as Claim | undefined;
+        if (!claim?.answer) continue;
+        const { conversation } = claim.request;
+        publish({ type: "conversation", conversation, message: claim.message, event: claim.answer.done });
+      }
       for (const key of audit) {
         const entry = (await store.get(key))?.value as unknown as AuditEntry | undefined;
         if (entry) publish({ type: "audit", entry });
@@ -89,6 +97,9 @@ export function createLive(options: {
     },
   };
 }
+
+/** An operation may run on another instance than the one it was asked on; its end is then told by that one's mind. */
+const noticePrefix = "inbox/notice/";
 
 /** Audit keys begin with the time in 15 digits; eight of them span under three hours, so the list stays short. */
 function recentAuditPrefix(now: number): string {

@@ -159,8 +159,13 @@ test("with a second approver the policy needs both, whatever the change says of 
   expect((await policyOf(fleet)).budgets).toEqual({ usdPerDay: 5, usdPerRun: 1 });
   expect(await driftOf(fleet)).toEqual([]);
 
-  // Both together can change it back, by the other one's own vote.
-  const back = await proposePolicy(fleet, { ...(await policyOf(fleet)), approvers: ["1"] });
+  // What one of two proposes has one vote that counts; what a commit proposes has both, and so they change it back.
+  const stuck = await proposePolicy(fleet, { ...(await policyOf(fleet)), approvers: ["1"] });
+  expect(stuck.plan.warnings).toEqual([expect.stringContaining("a commit to the fleet repository")]);
+  await ok(approveAs(fleet, stuck.id, first));
+  expect((await ok<ApprovalView>(approveAs(fleet, stuck.id, second))).state).toBe("pending");
+  pushForeign(fleet, "policy.json", (text) => JSON.stringify({ ...(JSON.parse(text) as Policy), approvers: ["1"] }));
+  const back = await repositoryProposal(fleet, "policy_change");
   await ok(approveAs(fleet, back.id, first));
   expect((await ok<ApprovalView>(approveAs(fleet, back.id, second))).state).toBe("approved");
   expect((await fleet.ended(back.id, { timeoutMs: waitMs })).state).toBe("succeeded");

@@ -74,9 +74,7 @@ test.skipIf(!hasChromium)(
     await picture(page, "3-after-reload");
     await plan.getByText("succeeded", { exact: true }).waitFor();
     const notice = page.locator(".notice", { hasText: "CLAWDINATOR-2 launched" });
-    const T0 = Date.now();
     await notice.waitFor();
-    console.log("NOTICE AFTER", Date.now() - T0);
     await follower.locator(".notice", { hasText: "CLAWDINATOR-2 launched" }).waitFor();
     await picture(page, "4-done");
     expect(await progressSeen()).toContainEqual(expect.stringMatching(/^i-\w+: /));

@@ -12,16 +12,23 @@ import { waitFor } from "../support/wait.ts";
 
 /** The machine's own programs, without what this checkout brings. */
 function systemPath(): string {
-  return (process.env.PATH ?? "").split(delimiter).filter((part) => !part.includes("node_modules")).join(delimiter);
+  return (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((part) => !part.includes("node_modules"))
+    .join(delimiter);
 }
 
 /** The registry's address and certificates are the machine's; nothing else of this process is handed on. */
 function cleanEnvironment(home: string): NodeJS.ProcessEnv {
-  const machine = Object.entries(process.env).filter(([name]) => /^(npm_config_registry|NODE_EXTRA_CA_CERTS|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(name));
+  const machine = Object.entries(process.env).filter(([name]) =>
+    /^(npm_config_registry|NODE_EXTRA_CA_CERTS|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(name),
+  );
   return { ...Object.fromEntries(machine), PATH: systemPath(), HOME: home };
 }
 
-test("from a fresh clone with an empty home, `npm start` and plain words give a sibling", { timeout: 240_000 }, async () => {
+test("from a fresh clone with an empty home, `npm start` and plain words give a sibling", {
+  timeout: 240_000,
+}, async () => {
   const directory = temporaryDirectory();
   const home = join(directory, "home");
   mkdirSync(home);
@@ -43,14 +50,21 @@ test("from a fresh clone with an empty home, `npm start` and plain words give a 
     });
 
   let output = "";
-  started = spawn("npm", ["start", "--", "--port", "0"], { cwd: clone, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  started = spawn("npm", ["start", "--", "--port", "0"], {
+    cwd: clone,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   started.stdout?.on("data", (chunk) => {
     output += chunk;
   });
   started.stderr?.on("data", (chunk) => {
     output += chunk;
   });
-  await waitFor(() => /CLAWDINATOR-1 is ready at http:\/\/127\.0\.0\.1:\d+/.test(output), { timeoutMs: 180_000, what: "npm start becoming ready" }).catch((error: Error) => {
+  await waitFor(() => /CLAWDINATOR-1 is ready at http:\/\/127\.0\.0\.1:\d+/.test(output), {
+    timeoutMs: 180_000,
+    what: "npm start becoming ready",
+  }).catch((error: Error) => {
     throw new Error(`${error.message}\n${output}`);
   });
   expect(output).toMatch(/#login=clawd_1_/);
@@ -58,9 +72,22 @@ test("from a fresh clone with an empty home, `npm start` and plain words give a 
 
   const asked = await npm("run", "-s", "clawdinator", "--", "ask", "spawn a sibling", "--json");
   expect(asked).toMatchObject({ code: 0 });
-  const lines = asked.stdout.trim().split("\n").map((line) => JSON.parse(line) as { type: string; approval?: string });
+  const lines = asked.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { type: string; approval?: string });
   const approval = lines.find((line) => line.type === "proposal")?.approval;
-  const approved = await npm("run", "-s", "clawdinator", "--", "approvals", "approve", String(approval), "--wait", "--json");
+  const approved = await npm(
+    "run",
+    "-s",
+    "clawdinator",
+    "--",
+    "approvals",
+    "approve",
+    String(approval),
+    "--wait",
+    "--json",
+  );
   expect(approved).toMatchObject({ code: 0 });
 
   const status = await npm("run", "-s", "clawdinator", "--", "fleet", "status", "--json");

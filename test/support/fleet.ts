@@ -9,7 +9,6 @@ import { isProcessLockHeld, readLockOwner } from "../../agent/process-lock.ts";
 import type { ApprovalView, OperationView } from "../../agent/protocol.ts";
 import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
 import type { Store } from "../../tools/store.ts";
-import { git } from "./git.ts";
 import { cloneProgram } from "./program.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";

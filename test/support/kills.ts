@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import type { OperationView } from "../../agent/protocol.ts";
 import { processesWithArguments } from "../../tools/fleet/local/process.ts";
 import type { NameRecord } from "../../tools/fleet/services.ts";
-import { readAll, type Store } from "../../tools/store.ts";
+import { readAll } from "../../tools/store.ts";
 import { processesBelow, type TestFleet } from "./fleet.ts";
 import { instancesBelow } from "./fleet-socket.ts";
 import { git } from "./git.ts";

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { approvePlan, hasChromium, launchBrowser, openPage, sendMessage } from "../../support/browser.ts";
+import { approvePlan, hasChromium, launchBrowser, openPage, openView, sendMessage } from "../../support/browser.ts";
 import { ConsoleFake } from "../../support/console-fake.ts";
 import { doneEvent } from "../../support/console-samples.ts";
 import { openConsole, sentMessage } from "../../support/console-session.ts";
@@ -117,6 +117,23 @@ describe.skipIf(!hasChromium)("console in a browser: login and chat", () => {
     fake.emit(message, { type: "restart", reason: "handover" }, { type: "text", text: "better" }, doneEvent("better"));
     await page.getByText("better").waitFor();
     expect(await page.getByText("doomed").count()).toBe(0);
+  });
+
+  test("the chat is found again as it was left; a new conversation is asked for", async () => {
+    const { page } = await openConsole(browser);
+    await sendMessage(page, "status");
+    await page.locator('.answer[aria-busy="false"]').waitFor();
+    const address = page.url();
+    await openView(page, "Fleet");
+    await page.reload();
+    await openView(page, "Chat");
+    await page.locator(".bubble", { hasText: "status" }).waitFor();
+    expect(page.url()).toBe(address);
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await page.getByText("What shall I pinch?").waitFor();
+    await openView(page, "Fleet");
+    await openView(page, "Chat");
+    await page.getByText("What shall I pinch?").waitFor();
   });
 
   test("a message sent from the command line appears, with its answer", async () => {

@@ -95,6 +95,19 @@ describe.skipIf(!hasChromium)("console in a browser: fleet, operations, audit an
     await page.getByText("2 of 2 instances ready").waitFor();
   });
 
+  test("a lost instance does not look healthy, however well it was when it was last heard", async () => {
+    const { fake, page } = await openConsole(browser);
+    const [self] = fake.fleet.instances;
+    const lost = { ...(self ?? bootingInstance()), name: "CLAWDINATOR-2", instance: "i-lost", state: "lost" as const };
+    fake.setFleet({ ...fake.fleet, instances: [...fake.fleet.instances, lost] });
+    await openView(page, "Fleet");
+    const card = page.getByRole("article", { name: "CLAWDINATOR-2" });
+    await card.locator(".pill-bad", { hasText: "lost" }).waitFor();
+    await card.getByText(/^Last known: all \d+ checks passed$/).waitFor();
+    expect(await card.locator(".stepper").count()).toBe(0);
+    await page.getByText("1 of 2 instances ready").waitFor();
+  });
+
   test("an address that an instance claims becomes a link only when it is a web address", async () => {
     const { fake, page } = await openConsole(browser);
     fake.setFleet({ ...fake.fleet, instances: [{ ...bootingInstance(), url: "javascript:alert(1)" }] });

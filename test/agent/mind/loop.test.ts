@@ -161,7 +161,9 @@ test("the interpreter tells how long a plan can be approved", async () => {
     return (await loop({ model, messages, tools: toolbox(proposal) })).result.text;
   };
   const hourMs = 3_600_000;
-  expect(await told(24 * hourMs - 800)).toContain("Nothing happens until a maintainer approves this plan, within 24 h.");
+  expect(await told(24 * hourMs - 800)).toContain(
+    "Nothing happens until a maintainer approves this plan, within 24 h.",
+  );
   expect(await told(0.5 * hourMs)).toContain("within 30 min.");
 });
 

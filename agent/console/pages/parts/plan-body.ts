@@ -18,7 +18,7 @@ export function planBody(approval: ApprovalView): TemplateResult {
       ${fact("Expires", html`<span class="num">${clockTime(approval.expiresAt)}</span>`)}
       ${fact("Policy", policy(approval))}
       ${wideFact("Targets", plan.targets.length ? plan.targets.map(target) : "none")}
-      ${wideFact("Votes", approval.votes.length ? html`<ul class="plain-list">${approval.votes.map(vote)}</ul>` : "none yet")}
+      ${approval.votes.length ? wideFact("Votes", html`<ul class="plain-list">${approval.votes.map(vote)}</ul>`) : nothing}
       ${wideFact("Digest", html`<claw-copy .value=${approval.digest} label="digest"></claw-copy>`)}
     </dl>
     <details class="fold">

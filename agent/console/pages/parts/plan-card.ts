@@ -136,11 +136,17 @@ function expiry(approval: ApprovalView): TemplateResult {
   return html`<time class="plan-expiry quiet" datetime=${new Date(approval.expiresAt).toISOString()}>${icon("clock")}${text}</time>`;
 }
 
+/** Whose words a rejection's reason is. */
+function rejecter({ state, votes }: ApprovalView): TemplateResult | typeof nothing {
+  const vote = state === "rejected" ? votes.findLast(({ decision }) => decision === "reject") : undefined;
+  return vote ? html`<strong>${vote.name}:</strong> ` : nothing;
+}
+
 /** What became of it: why it ended, the plan that took its place, the operation that runs it. */
 function outcome(approval: ApprovalView): TemplateResult {
   const operation = approval.operationId ? store.operations.get(approval.operationId) : undefined;
   return html`
-    ${approval.reason ? html`<p class="plan-reason">${approval.reason}</p>` : nothing}
+    ${approval.reason ? html`<p class="plan-reason">${rejecter(approval)}${approval.reason}</p>` : nothing}
     ${
       approval.supersededBy
         ? html`<p><a class="forward" href=${routeHash("approvals", approval.supersededBy)}>Go to the new plan ${icon("arrow")}</a></p>`

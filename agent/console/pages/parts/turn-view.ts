@@ -1,5 +1,6 @@
 /** One message and its answer. */
 import { html, nothing, type TemplateResult } from "lit";
+import type { ApprovalView } from "../../../protocol.ts";
 import { clockTime, words } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
 import { withoutPlanText } from "../state/plan-text.ts";
@@ -50,7 +51,8 @@ function partView(part: TurnPart, turn: Turn): TemplateResult | typeof nothing {
       </div>
     `;
   }
-  const state = { started: "running", succeeded: "done", failed: "failed" }[part.state];
+  const isPlanned = plansOf(turn).some(({ operation }) => operation === part.name);
+  const state = { started: "running", succeeded: isPlanned ? "planned" : "done", failed: "failed" }[part.state];
   const line = html`
     ${part.state === "started" ? html`<i class="spinner"></i>` : icon(part.state === "failed" ? "failed" : "tool")}
     <code>${words(part.name)}</code><span class="quiet">${state}</span>
@@ -64,9 +66,13 @@ function partView(part: TurnPart, turn: Turn): TemplateResult | typeof nothing {
   `;
 }
 
+function plansOf(turn: Turn): ApprovalView[] {
+  return turn.parts.flatMap((part) => (part.kind === "proposal" ? (store.approvals.get(part.approval) ?? []) : []));
+}
+
 /** What the model said; of what its plan's card shows anyway, nothing. */
 function answerText(text: string, turn: Turn): TemplateResult | typeof nothing {
-  const plans = turn.parts.flatMap((part) => (part.kind === "proposal" ? (store.approvals.get(part.approval) ?? []) : []));
+  const plans = plansOf(turn);
   const left = plans.reduce(withoutPlanText, text);
   if (!left.trim()) return nothing;
   return html`<claw-text class=${plans.length ? "beside-plan" : ""} .text=${left}></claw-text>`;

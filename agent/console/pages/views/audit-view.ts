@@ -1,9 +1,10 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import type { AuditEntry } from "../../../protocol.ts";
 import { StoreElement } from "../lib/element.ts";
 import { clockTime } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
 import { emptyState } from "../parts/empty-state.ts";
+import { actorName } from "../state/actors.ts";
 import { auditEntriesKept, store } from "../state/store.ts";
 
 /** Who did what, newest first. */
@@ -70,13 +71,23 @@ function table(entries: AuditEntry[]): TemplateResult {
             <tr>
               <td class="num audit-time"><time datetime=${new Date(entry.at).toISOString()}>${clockTime(entry.at)}</time></td>
               <td><code>${entry.action}</code></td>
-              <td>${entry.actor} <span class="quiet">${entry.surface}</span></td>
+              <td class="audit-who"><span title=${entry.actor}>${actorName(entry.actor)}</span> ${surface(entry)}</td>
               <td class="mono audit-subject">${entry.subject}</td>
-              <td class="audit-detail">${entry.detail}</td>
+              <td class="audit-detail" title=${entry.detail}>${shortDigests(entry.detail)}</td>
             </tr>
           `,
         )}
       </tbody>
     </table>
   `;
+}
+
+/** Where it was done; an instance's own doings happen in itself. */
+function surface({ actor, surface }: AuditEntry): TemplateResult | typeof nothing {
+  return actor.endsWith(surface) ? nothing : html`<span class="quiet">${surface}</span>`;
+}
+
+/** A digest or commit in a sentence is recognised by its beginning; the whole text is the cell's title. */
+function shortDigests(text: string): string {
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{28,52}\b/g, "$1…");
 }

@@ -9,6 +9,7 @@ import { routeHash } from "../lib/router.ts";
 import { emptyState } from "../parts/empty-state.ts";
 import { isActive, operationError } from "../parts/operation-steps.ts";
 import { statePill } from "../parts/state-pill.ts";
+import { instanceName } from "../state/actors.ts";
 import { chats } from "../state/chats.ts";
 import { store } from "../state/store.ts";
 import { toasts } from "../state/toasts.ts";
@@ -62,7 +63,7 @@ export class OperationsView extends StoreElement {
     }
     return html`
       ${crumbs}
-      <h1 tabindex="-1">${operation.summary}</h1>
+      <h1 class="operation-title" tabindex="-1">${operation.summary}</h1>
       <p class="operation-head">
         ${statePill(operation.state)}<code class="tag">${operation.operation}</code><span class="quiet num">${span(operation)}</span>
         ${operation.state === "running" ? html`<button class="button" @click=${() => this.#cancel(operation)}>Cancel</button>` : nothing}
@@ -78,7 +79,7 @@ export class OperationsView extends StoreElement {
         }
         <div><dt>Approved by</dt><dd>${operation.approvedBy.join(", ") || "–"}</dd></div>
         <div><dt>Approval</dt><dd><a href=${routeHash("approvals", operation.approval)}>${operation.approval}</a></dd></div>
-        <div><dt>Run by</dt><dd>${operation.owner ?? "nobody now"}</dd></div>
+        <div><dt>Run by</dt><dd>${operation.owner === null ? "nobody now" : instanceName(operation.owner)}</dd></div>
         <div><dt>Digest</dt><dd><claw-copy .value=${operation.digest} label="digest"></claw-copy></dd></div>
         <div><dt>Operation</dt><dd><claw-copy .value=${operation.id} label="operation id"></claw-copy></dd></div>
       </dl>
