@@ -14,13 +14,10 @@ const retryMs = 200;
 export async function ask(context: CommandContext, text: string, options: Record<string, unknown>): Promise<void> {
   const { output } = context;
   if (text.trim() === "") throw new UsageError("there is nothing to ask", 'clawdinator ask "status"');
-  const body = {
-    conversation: String(options.conversation ?? "cli"),
-    text,
-    // Sent again after a lost connection, it is the same message and gets the same answer.
-    message: randomUUID(),
-    ...(typeof options.to === "string" ? { to: options.to } : {}),
-  };
+  // Fixed once: sent again after a lost connection, even to another gateway, it is the same message to the same name.
+  const to = typeof options.to === "string" ? options.to.toUpperCase() : (await connect(context)).name;
+  const conversation = typeof options.conversation === "string" ? options.conversation : `cli-${to.toLowerCase()}`;
+  const body = { conversation, text, message: randomUUID(), to };
   const proposals: Extract<RunEvent, { type: "proposal" }>[] = [];
   let shown = "";
   let done: Extract<RunEvent, { type: "done" }> | null = null;
@@ -69,8 +66,9 @@ async function sendUntilDone(options: {
     try {
       const client: Client = await connect(context);
       if (wasConnected) onEvent({ type: "restart", reason: "connected again" });
+      // From here the message may be stored, whatever comes back.
+      wasConnected = true;
       await client.stream("/api/chat", body, (data) => {
-        wasConnected = true;
         end = performance.now() + reconnectMs;
         onEvent(data as RunEvent);
       });

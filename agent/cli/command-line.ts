@@ -65,7 +65,7 @@ export function buildCommandLine(): Command {
     async (context, [text], options) => (await import("./ask.ts")).ask(context, text ?? "", options),
   )
     .option("--to <name>", "the instance that shall answer")
-    .option("--conversation <id>", "conversation to go on with", "cli")
+    .option("--conversation <id>", "conversation to go on with; default: cli-NAME")
     .option("--wait", "follow the operations that it proposes to their end");
 
   const fleet = group("fleet", "the fleet as it is and as it should be");

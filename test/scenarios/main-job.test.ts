@@ -41,4 +41,16 @@ test("asked for a sibling and given an approval, a fleet of one becomes a fleet 
   const answered = await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"]);
   expect(answered.stdout).toContain("CLAWDINATOR-2");
   expect(answered.stdout).toContain(revision.slice(0, 12));
+
+  const mixed = await fleet.cli([
+    "ask",
+    "--to",
+    "CLAWDINATOR-2",
+    "--conversation",
+    "cli-clawdinator-1",
+    "version",
+    "--json",
+  ]);
+  expect(mixed.code).toBe(1);
+  expect(mixed.lines).toEqual([{ error: expect.objectContaining({ code: "other_conversation" }) }]);
 });

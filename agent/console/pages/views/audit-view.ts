@@ -4,7 +4,7 @@ import { StoreElement } from "../lib/element.ts";
 import { clockTime } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
 import { emptyState } from "../parts/empty-state.ts";
-import { actorName } from "../state/actors.ts";
+import { actorName, instanceName } from "../state/actors.ts";
 import { auditEntriesKept, store } from "../state/store.ts";
 
 /** Who did what, newest first. */
@@ -84,7 +84,7 @@ function table(entries: AuditEntry[]): TemplateResult {
 
 /** Where it was done; an instance's own doings happen in itself. */
 function surface({ actor, surface }: AuditEntry): TemplateResult | typeof nothing {
-  return actor.endsWith(surface) ? nothing : html`<span class="quiet">${surface}</span>`;
+  return actor.endsWith(surface) ? nothing : html`<span class="quiet">${instanceName(surface)}</span>`;
 }
 
 /** A digest or commit in a sentence is recognised by its beginning; the whole text is the cell's title. */
