@@ -1,6 +1,6 @@
 /** Finds a browser's file, makes it runnable there, and remembers the result until the file changes. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { findPackageJSON, stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +52,30 @@ export async function libraryAsset(path: string): Promise<Asset | null> {
   return null;
 }
 
+/** The page that everything else is loaded from, with a hint for each module, so that none waits for its importer. */
+export async function indexAsset(): Promise<Asset | null> {
+  const page = await pageAsset("index.html");
+  if (!page) return null;
+  const links = (await moduleAddresses()).map((address) => `<link rel="modulepreload" href="${address}" />`);
+  // After the import map: a browser takes none once it has begun to load modules.
+  const body = page.body.replace('<script type="module"', (script) => [...links, script].join("\n    "));
+  return { ...page, body, etag: etagOf(body) };
+}
+
+/** Every module that `main.ts` leads to: all of them but the classic script that sets the theme. */
+async function moduleAddresses(): Promise<string[]> {
+  const names = await readdir(pagesDirectory, { recursive: true });
+  const pages = names
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts") && name !== "theme.ts");
+  const library = Object.entries(libraryFiles).flatMap(([name, files]) => files.map((file) => `${name}/${file}`));
+  return [...library.map((file) => `/assets/lib/${file}`), ...pages.sort().map((page) => `/assets/console/${page}`)];
+}
+
+function etagOf(body: string): string {
+  return `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
+}
+
 async function cached(file: string, ending: string): Promise<Asset | null> {
   const status = await stat(file).catch(() => null);
   if (!status?.isFile()) return null;
@@ -60,8 +84,7 @@ async function cached(file: string, ending: string): Promise<Asset | null> {
   if (known?.stamp === stamp) return known.asset;
   const text = await readFile(file, "utf8");
   const body = ending === "ts" ? stripTypeScriptTypes(text, { mode: "strip" }) : text;
-  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
-  const asset = { type: contentTypes[ending] ?? "application/octet-stream", body, etag };
+  const asset = { type: contentTypes[ending] ?? "application/octet-stream", body, etag: etagOf(body) };
   cache.set(file, { stamp, asset });
   return asset;
 }

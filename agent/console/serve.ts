@@ -1,7 +1,7 @@
 /** Serves the console's pages to a browser. No build step: TypeScript loses its types when it is asked for. */
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
-import { type Asset, libraryAsset, pageAsset } from "./assets.ts";
+import { type Asset, indexAsset, libraryAsset, pageAsset } from "./assets.ts";
 
 const indexFile = "index.html";
 
@@ -12,7 +12,7 @@ const indexFile = "index.html";
 export function consoleRoutes(): Hono {
   const routes = new Hono();
   routes.get("/", async (context) => {
-    const page = await pageAsset(indexFile);
+    const page = await indexAsset();
     return page
       ? answer(context, page, { "Content-Security-Policy": contentSecurityPolicy(page.body) })
       : notFound(context);

@@ -3,6 +3,7 @@
  * said until it is answered; `inbox/<channel>/<id>` is created by whoever claims it and ends as the one answer. Both
  * outlive the instance, so a message sent during a handover is answered by the next holder, once.
  */
+import { readName } from "../../tools/fleet/names.ts";
 import type { Json } from "../../tools/json.ts";
 import { readAll, type Store, update } from "../../tools/store.ts";
 import type { Author, RunEvent } from "../protocol.ts";
@@ -51,6 +52,13 @@ export interface Inbox {
   /** Records the answer, once; false when the claim is not this holder's any more. */
   answer(message: Message, holder: { instance: string; epoch: number }, answer: Answer): Promise<boolean>;
   outcome(channel: string, id: string): Promise<Answer | null>;
+  /** The name whose holder writes a conversation; null before its first message. */
+  ownerOf(conversation: string): Promise<string | null>;
+  /**
+   * Makes a conversation a name's own, because its files are written by that name's holder alone. It passes to another
+   * name when nobody holds the former one any more. Returns the name that owns it now.
+   */
+  takeConversation(conversation: string, name: string): Promise<string>;
 }
 
 export function createInbox(store: Store): Inbox {
@@ -59,7 +67,7 @@ export function createInbox(store: Store): Inbox {
   const readClaim = async (channel: string, id: string): Promise<Claim | null> =>
     ((await store.get(claimKey(channel, id)))?.value ?? null) as Claim | null;
 
-  return {
+  const inbox: Inbox = {
     async submit(message) {
       const claim = await readClaim(message.channel, message.id);
       if (claim) return isSame(claim.request, message) ? "known" : "conflict";
@@ -112,10 +120,27 @@ export function createInbox(store: Store): Inbox {
       return changed;
     },
 
+    async ownerOf(conversation) {
+      const owner = (await store.get(`conversations/${conversation}`))?.value as { name: string } | undefined;
+      return owner?.name ?? null;
+    },
+
+    async takeConversation(conversation, name) {
+      const owner = await inbox.ownerOf(conversation);
+      if (owner === name) return name;
+      if (owner !== null && (await readName(store, owner))?.holder != null) return owner;
+      const { value } = await update<Json>(store, `conversations/${conversation}`, (current) => {
+        const latest = (current as { name: string } | null)?.name ?? null;
+        return latest === owner ? { formatVersion: 1, name } : undefined;
+      });
+      return (value as { name: string } | null)?.name ?? name;
+    },
+
     async outcome(channel, id) {
       return (await readClaim(channel, id))?.answer ?? null;
     },
   };
+  return inbox;
 }
 
 function isSame(a: { to: string; conversation: string; text: string }, b: Message): boolean {

@@ -61,7 +61,11 @@ async function assemble(
   cleanup.push(() => store.close());
   const core = createCore(boot, store, {
     onChange: () => scheduler.wake(),
-    onOperation: (operation) => void scheduler.onOperation(operation),
+    onOperation: (operation) => {
+      scheduler
+        .onOperation(operation)
+        .catch((error: unknown) => log("warn", "a notice was not stored", { error: describeError(error).message }));
+    },
   });
   const { audit, approvals, fleet, inbox, live, maintainers, operations, paths, pause, program, provider } = core;
   const version = readVersion();

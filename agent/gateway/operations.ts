@@ -34,6 +34,9 @@ export interface Operations {
   stop(): Promise<void>;
 }
 
+/** A start tells again of what ended this recently; whoever has heard of it ignores it. */
+const retellMs = 24 * 3600 * 1000;
+
 export function createOperations(options: {
   store: Store;
   audit: AuditLog;
@@ -127,6 +130,9 @@ export function createOperations(options: {
         if (!record) continue;
         if (!isLive(record.state)) {
           ended.set(id, version);
+          // Its end may have been told to nobody: a kill can come between the two.
+          const isRecent = (record.endedAt ?? 0) > (await store.now()) - retellMs;
+          if (isRecent) options.onChange?.(view(record));
           continue;
         }
         if (record.steps.every((step) => step.attempts === 0)) {

@@ -25,7 +25,7 @@ export interface Scheduler {
   /** Has the mind show that model and memory work; its checks appear in the heartbeat. */
   prove(): Promise<void>;
   onProof(proof: Proof): void;
-  /** Tells the conversation that asked for an operation how it ended. */
+  /** Tells the conversation that asked for an operation how it ended. Safe to repeat. */
   onOperation(operation: OperationView): Promise<void>;
   /** Lets runs end, or parks them for the next holder. */
   drainRuns(deadlineMs: number): Promise<void>;
@@ -129,11 +129,13 @@ export function createScheduler(options: {
       if (operation.endedAt === null || !operation.conversation) return;
       const how = operation.state === "succeeded" ? "done" : operation.state;
       const why = operation.error ? `: ${operation.error.message}` : "";
+      // Whoever ran it: the conversation's files are its owner's to write.
+      const owner = await inbox.ownerOf(operation.conversation);
       await inbox.submit({
         formatVersion: 1,
         id: `notice-${operation.id}`,
         kind: "notice",
-        to: name,
+        to: owner ?? name,
         channel: "notice",
         conversation: operation.conversation,
         author: { kind: "instance", id: instance, name },

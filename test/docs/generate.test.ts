@@ -39,7 +39,7 @@ test("refuses a block that nobody generates, and one without an end, by file and
 test("describes each command with its own options, their defaults and the example of its help", () => {
   const text = regenerate(block("command-line", ""), "docs/x.md");
   expect(text).toContain("### `clawdinator ask <text...>`\n\nSay something and wait for the answer.");
-  expect(text).toContain("| `--conversation <id>` | `cli` | conversation to go on with |");
+  expect(text).toContain("| `--conversation <id>` | – | conversation to go on with; default: cli-NAME |");
   expect(text).toContain("#### `clawdinator memory edit <document>`");
   expect(text).toContain("| `--before <text>` | required |");
   expect(text).toContain('```sh\nclawdinator ask "spawn a sibling" --wait\n```');

@@ -66,7 +66,7 @@ test("a replaced sibling keeps name, memory and conversations, and each message 
     expect(stdout.match(/CLAWDINATOR-2/g)).toHaveLength(1);
   }
   for (const text of await Promise.all(posted)) expect(text.match(/CLAWDINATOR-2/g)).toHaveLength(1);
-  const claims = await claimsOf(store, (claim) => /^(cli|web)-/.test(claim.request.conversation));
+  const claims = await claimsOf(store, (claim) => /^(cli|web)-\d/.test(claim.request.conversation));
   expect(claims).toHaveLength(asked.length + posted.length / 2);
   for (const claim of claims) {
     expect(claim).toMatchObject({ state: "answered", answer: { done: { reason: "answered" }, error: null } });

@@ -5,8 +5,6 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { instanceNamePattern } from "../../../tools/fleet/model.ts";
 import { readName } from "../../../tools/fleet/names.ts";
 import { waitForStore } from "../../../tools/fleet/wait.ts";
-import type { Json } from "../../../tools/json.ts";
-import { update } from "../../../tools/store.ts";
 import { chatRequestSchema, type RunEvent } from "../../protocol.ts";
 import type { Answer, Message } from "../inbox.ts";
 import { authorOf } from "../maintainers.ts";
@@ -37,7 +35,15 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
     text: request.text,
     createdAt: await api.store.now(),
   };
-  await takeConversation(api, message);
+  const owner = await api.inbox.takeConversation(message.conversation, to);
+  if (owner !== to) {
+    throw new HttpProblem(
+      409,
+      "other_conversation",
+      `the conversation ${message.conversation} is one with ${owner}`,
+      `go on with ${owner}, or choose another conversation`,
+    );
+  }
   if ((await api.inbox.submit(message)) === "conflict") {
     throw new HttpProblem(
       409,
@@ -59,33 +65,6 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
       clearInterval(keepAlive);
     }
   });
-}
-
-/**
- * A conversation belongs to one name, because its files are written by that name's holder alone. It passes to another
- * when nobody holds that name any more.
- */
-async function takeConversation(api: Api, { conversation, to }: Message): Promise<void> {
-  const key = `conversations/${conversation}`;
-  const owner = (await api.store.get(key))?.value as { name: string } | undefined;
-  if (owner?.name === to) return;
-  const isHeld = owner !== undefined && (await readName(api.store, owner.name))?.holder != null;
-  if (isHeld) throw conversationProblem(conversation, owner.name);
-  const { value } = await update<Json>(api.store, key, (current) => {
-    const latest = current as { name: string } | null;
-    return latest === null || latest.name === owner?.name ? { formatVersion: 1, name: to } : undefined;
-  });
-  const taken = (value as { name: string } | null)?.name ?? to;
-  if (taken !== to) throw conversationProblem(conversation, taken);
-}
-
-function conversationProblem(conversation: string, owner: string): HttpProblem {
-  return new HttpProblem(
-    409,
-    "other_conversation",
-    `the conversation ${conversation} is one with ${owner}`,
-    `go on with ${owner}, or choose another conversation`,
-  );
 }
 
 /** The name that shall answer: this instance's, or an existing other one's. */

@@ -36,12 +36,11 @@ test("serves every page module as JavaScript without types, on the same lines", 
   }
 });
 
-test("every module that the pages import is served, and nothing that is served goes unused", async () => {
+test("every module that the pages import is served and asked for at once, and nothing else is", async () => {
   const queue = ["/assets/console/main.ts"];
   const seen = new Set(queue);
-  const { imports } = JSON.parse(
-    /<script type="importmap">([\s\S]*?)<\/script>/.exec(await (await get("/")).text())?.[1] ?? "{}",
-  );
+  const html = await (await get("/")).text();
+  const { imports } = JSON.parse(/<script type="importmap">([\s\S]*?)<\/script>/.exec(html)?.[1] ?? "{}");
   const resolve = (specifier: string, from: string): string => {
     if (specifier.startsWith(".")) return new URL(specifier, `http://console${from}`).pathname;
     if (imports[specifier]) return imports[specifier];
@@ -61,6 +60,9 @@ test("every module that the pages import is served, and nothing that is served g
     files.map((file) => `/assets/lib/${name}/${file}`),
   );
   expect([...seen].filter((path) => path.startsWith("/assets/lib/")).sort()).toEqual(listed.sort());
+  const preloaded = [...html.matchAll(/<link rel="modulepreload" href="([^"]+)"/g)].map(([, address]) => address);
+  expect(preloaded.sort()).toEqual([...seen].sort());
+  expect(html.indexOf("modulepreload")).toBeGreaterThan(html.indexOf("importmap"));
 });
 
 test("answers 304 to the same strong entity tag and the body to another", async () => {

@@ -105,9 +105,10 @@ test("a new message interrupts the running answer of its conversation, and only 
 
 test("queues a new message where the configuration says so", async () => {
   const endpoint = await startOpenAiServer([hangs, says("Second.")]);
-  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 1 } };
+  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 5 } };
   const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl }, config });
   gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
   gateway.send(runWork("r2", "two"));
   expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
   expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Second." });
