@@ -15,11 +15,19 @@ export interface AuditLog {
 }
 
 export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => void = () => {}): AuditLog {
+  let last = 0;
+  let sequence = 0;
+
   return {
     async write(entry, { once } = {}) {
       const at = await store.now();
-      // Milliseconds in 15 digits sort by time; the random part keeps writers of one millisecond apart.
-      const id = `${String(at).padStart(15, "0")}-${randomBytes(5).toString("hex")}`;
+      sequence = at === last ? sequence + 1 : 0;
+      last = at;
+      // Milliseconds in 15 digits sort by time, the counter sorts this writer's entries of one millisecond, and the
+      // random part keeps writers apart.
+      const id = [String(at).padStart(15, "0"), String(sequence).padStart(4, "0"), randomBytes(5).toString("hex")].join(
+        "-",
+      );
       let full: AuditEntry = { id, at, ...entry };
       if (once) {
         const first = await store.put(`audit-once/${once}`, full as unknown as Json, { ifAbsent: true });
