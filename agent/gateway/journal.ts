@@ -190,7 +190,7 @@ function parseRecord(value: Json | null, id: string): OperationRecord {
   return record;
 }
 
-export function unknownOperation(id: string): ToolError {
+function unknownOperation(id: string): ToolError {
   return new ToolError(`there is no operation ${id}`, {
     code: "unknown_operation",
     hint: "`clawdinator operations list` shows them all",

@@ -26,6 +26,9 @@ function cleanEnvironment(home: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(machine), PATH: systemPath(), HOME: home };
 }
 
+/** `npm start`, on a port that is free. */
+const startCommand = ["start", "--", "--port", "0"];
+
 test("from a fresh clone with an empty home, `npm start` and plain words give a sibling", {
   timeout: 240_000,
 }, async () => {
@@ -50,7 +53,7 @@ test("from a fresh clone with an empty home, `npm start` and plain words give a 
     });
 
   let output = "";
-  started = spawn("npm", ["start", "--", "--port", "0"], {
+  started = spawn("npm", startCommand, {
     cwd: clone,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],

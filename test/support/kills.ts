@@ -74,7 +74,7 @@ export interface SurvivedRun {
 }
 
 /** Starts the gateway again whenever it dies, until `done`; returns how often it was started. */
-export async function keepStarting(
+async function keepStarting(
   fleet: TestFleet,
   options: { environment: Record<string, string>; done(): Promise<boolean> },
 ): Promise<number> {
