@@ -1,4 +1,7 @@
 /** JSON log lines on standard error. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const severity: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -8,6 +11,23 @@ const secretPattern =
   /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16})/g;
 
 export type Log = (level: LogLevel, message: string, fields?: { [key: string]: unknown }) => void;
+
+/**
+ * For somebody at a terminal: everything goes into the file, and only what they should act on onto the screen. A log
+ * that cannot be written must not stop the program.
+ */
+export function writeForTerminal(path: string): (line: string) => void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  return (line) => {
+    try {
+      appendFileSync(path, line, { mode: 0o600 });
+    } catch {
+      process.stderr.write(line);
+      return;
+    }
+    if (/"level":"(warn|error)"/.test(line)) process.stderr.write(line);
+  };
+}
 
 export function createLog(options: {
   least: LogLevel;

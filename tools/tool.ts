@@ -122,6 +122,8 @@ export interface StepContext {
   plan: Plan;
   digest: string;
   operationId: string;
+  /** The approval that allowed it. */
+  approval: string;
   /** Maintainers whose votes allowed it, or `policy`. */
   approvedBy: string[];
   /**

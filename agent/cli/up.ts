@@ -26,7 +26,8 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const signals = listenForSignals();
   // Siblings that this one launches work by the same configuration.
   const environment = named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env;
-  const boot = await bootInstance({ home, config, configPath: named, instance, environment });
+  const isAtTerminal = instance === null && process.stderr.isTTY === true;
+  const boot = await bootInstance({ home, config, configPath: named, instance, environment, isAtTerminal });
   // The mind starts while this is being loaded.
   const { startGateway } = await import("../gateway/main.ts");
   const gateway = await startGateway(boot, { port, maintainerName: userName() });

@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../tools/errors.ts";
 import type { Config } from "../config.ts";
-import { createLog, type Log } from "../log.ts";
+import { createLog, type Log, writeForTerminal } from "../log.ts";
 import { type FleetPaths, fleetPaths } from "../paths.ts";
 import { acquireProcessLock, readLockOwner } from "../process-lock.ts";
 import { findIdentity, type Identity, programRoot } from "./identity.ts";
@@ -19,6 +19,8 @@ export interface BootOptions {
   /** An instance that was launched; null runs this checkout. */
   instance: string | null;
   environment: NodeJS.ProcessEnv;
+  /** Somebody watches the output. */
+  isAtTerminal: boolean;
 }
 
 export interface Boot extends BootOptions {
@@ -37,7 +39,11 @@ export async function bootInstance(options: BootOptions): Promise<Boot> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const identity = await findIdentity({ home, name: config.instanceName, instance: options.instance });
   const { instance, name, paths } = identity;
-  const log = createLog({ least: config.log.level, base: { instance, name } });
+  const log = createLog({
+    least: config.log.level,
+    base: { instance, name },
+    ...(options.isAtTerminal ? { write: writeForTerminal(join(paths.logs, "gateway.log")) } : {}),
+  });
   const lock = acquireProcessLock(paths.gatewayLock);
   if (!lock) {
     const pid = readLockOwner(paths.gatewayLock)?.pid ?? "unknown";

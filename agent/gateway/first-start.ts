@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeFirstDesired } from "../../tools/fleet/desired.ts";
 import { desiredStateSchema } from "../../tools/fleet/model.ts";
+import { instanceType } from "../../tools/fleet/plans.ts";
 import { createFleetRepository } from "../../tools/fleet/repository.ts";
 import type { FleetRepository } from "../../tools/fleet/services.ts";
 import { pinFirstPolicy } from "../../tools/policy-pin.ts";
@@ -24,7 +25,7 @@ export async function ensureFleet(options: {
   const { store, paths, repository } = options;
   const [desired, pin] = [await store.get("fleet/desired"), await store.get("policy/pin")];
   if (desired && pin && existsSync(paths.repository)) return;
-  const entry = { host: "local", type: "process", revision: "checkout", tokenSecret: null };
+  const entry = { host: "local", type: instanceType, revision: "checkout", tokenSecret: null };
   const instances = JSON.stringify({ [options.name]: entry }, null, 2).replaceAll("\n", "\n  ");
   const made = await createFleetRepository({
     directory: paths.repository,

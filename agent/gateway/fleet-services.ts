@@ -1,8 +1,9 @@
 /** What fleet operations need, put together from the store, the provider and the fleet repository. */
 import { changeDesired, readDesired } from "../../tools/fleet/desired.ts";
-import { findInstanceDrift, findRepositoryDrift } from "../../tools/fleet/drift.ts";
+import { findInstanceDrift, findRepositoryDrift, type ProviderFacts } from "../../tools/fleet/drift.ts";
 import { readCandidate, readFleet } from "../../tools/fleet/heartbeats.ts";
-import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import type { DesiredState, FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import { instanceType } from "../../tools/fleet/plans.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
 import { formatPolicy } from "../../tools/policy.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
@@ -28,6 +29,18 @@ export function createFleetServices(options: {
       liveness: (instance) => provider.liveness(instance),
     });
 
+  /** Images are derived, not built; one whose commit cannot be found any more is left out. */
+  const providerFacts = async (desired: DesiredState): Promise<ProviderFacts> => {
+    const revisions = new Set(Object.values(desired.instances).map((entry) => entry.revision));
+    revisions.delete("checkout");
+    const images = new Map<string, string>();
+    for (const revision of revisions) {
+      const derived = await provider.deriveImage(revision).catch(() => null);
+      if (derived) images.set(revision, derived.id);
+    }
+    return { host: provider.kind, type: instanceType, images };
+  };
+
   return {
     store,
     provider,
@@ -44,7 +57,10 @@ export function createFleetServices(options: {
     async drift(): Promise<FleetDrift> {
       const [desired, status, policy] = [(await readDesired(store)).state, await observe(), await readPolicy(store)];
       const inRepository = await findRepositoryDrift({ repository, desired, policyText: formatPolicy(policy.policy) });
-      return { at: await store.now(), items: [...findInstanceDrift(desired, status), ...inRepository] };
+      return {
+        at: await store.now(),
+        items: [...findInstanceDrift(desired, status, await providerFacts(desired)), ...inRepository],
+      };
     },
 
     heartbeatOf: (instance) => readCandidate(store, instance),

@@ -47,6 +47,7 @@ export function createSaga(options: {
     plan: record.plan,
     digest: record.digest,
     operationId: record.id,
+    approval: record.approval,
     approvedBy: record.approvedBy,
     token: sha256(`${record.digest}/${step}`),
     results: resultsOf(record),

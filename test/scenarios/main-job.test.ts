@@ -1,4 +1,5 @@
 /** The main job: ask for a sibling, approve the exact plan, watch it come up, talk to it. */
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { FleetStatus } from "../../tools/fleet/model.ts";
 import { startFleet } from "../support/fleet.ts";
@@ -41,6 +42,13 @@ test("asked for a sibling and given an approval, a fleet of one becomes a fleet 
   const answered = await fleet.cli(["ask", "--to", "CLAWDINATOR-2", "version"]);
   expect(answered.stdout).toContain("CLAWDINATOR-2");
   expect(answered.stdout).toContain(revision.slice(0, 12));
+
+  // The fleet repository tells who asked and what allowed it.
+  const intent = git(join(fleet.home, "fleet", "repo.git"), "log", "-1", "--format=%B", "main");
+  expect(intent).toMatch(/^Launch CLAWDINATOR-2 at/);
+  expect(intent).toContain(`Approval: ${proposal?.approval}`);
+  expect(intent).toMatch(/^Asked-by: .+ \(maintainer 1\)$/m);
+  expect(intent).toMatch(/^Operation: [0-9a-f]{64}\/commit_desired$/m);
 
   const mixed = await fleet.cli([
     "ask",

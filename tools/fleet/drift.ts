@@ -4,8 +4,15 @@ import { parsePolicy, policyDigest } from "../policy.ts";
 import { compareNames, type DesiredState, type DriftItem, type FleetStatus } from "./model.ts";
 import type { FleetRepository } from "./services.ts";
 
+/** What this provider makes of an entry: where its instances live, and the image of each desired revision it knows. */
+export interface ProviderFacts {
+  host: string;
+  type: string;
+  images: ReadonlyMap<string, string>;
+}
+
 /** Instances against the desired state. One that runs from a checkout follows its working tree and has no revision. */
-export function findInstanceDrift(desired: DesiredState, status: FleetStatus): DriftItem[] {
+export function findInstanceDrift(desired: DesiredState, status: FleetStatus, provider: ProviderFacts): DriftItem[] {
   const items: DriftItem[] = [];
   const holders = status.instances.filter((instance) => instance.epoch !== null);
   for (const [name, entry] of Object.entries(desired.instances).sort(([a], [b]) => compareNames(a, b))) {
@@ -30,6 +37,26 @@ export function findInstanceDrift(desired: DesiredState, status: FleetStatus): D
         desired: entry.revision,
         actual,
         detail: `${name} runs ${short(actual)} and should run ${short(entry.revision)}`,
+      });
+    }
+    const image = provider.images.get(entry.revision);
+    if (actual === entry.revision && image !== undefined && instance.image !== image) {
+      items.push({
+        kind: "wrong_image",
+        name,
+        desired: image,
+        actual: instance.image,
+        detail: `${name} runs image ${instance.image}, and ${short(entry.revision)} makes ${image}`,
+      });
+    }
+    const [wanted, there] = [`${entry.host}/${entry.type}`, `${provider.host}/${provider.type}`];
+    if (wanted !== there) {
+      items.push({
+        kind: "wrong_type",
+        name,
+        desired: wanted,
+        actual: there,
+        detail: `${name} is ${there} and should be ${wanted}`,
       });
     }
   }

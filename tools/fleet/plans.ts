@@ -54,9 +54,12 @@ export function imageFacts(image: PlannedImage): Json {
   return { ...image };
 }
 
+/** What an instance of the local provider is: a pair of processes. */
+export const instanceType = "process";
+
 /** The entry of `nix/instances.json` for an instance of this provider. */
 export function desiredEntry(fleet: FleetServices, revision: string): DesiredInstance {
-  return { host: fleet.provider.kind, type: "process", revision, tokenSecret: null };
+  return { host: fleet.provider.kind, type: instanceType, revision, tokenSecret: null };
 }
 
 /** The holder of a name, as facts; throws when nobody holds it. */

@@ -190,7 +190,7 @@ function withEntry(state: DesiredState, name: string, entry: DesiredInstance | n
 }
 
 export function commitMessage(
-  context: Pick<StepContext, "plan" | "approvedBy" | "operationId">,
+  context: Pick<StepContext, "plan" | "approval" | "approvedBy" | "operationId">,
   subject: string,
 ): string {
   const { proposer } = context.plan;
@@ -199,6 +199,7 @@ export function commitMessage(
     "",
     `Asked-by: ${proposer.name} (${proposer.kind} ${proposer.id})`,
     `Approved-by: ${context.approvedBy.join(", ")}`,
+    `Approval: ${context.approval}`,
     `Run: ${context.operationId}`,
   ].join("\n");
 }

@@ -3,7 +3,6 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { consoleRoutes } from "../../console/serve.ts";
-import { createLog } from "../../log.ts";
 import { checkHostAndOrigin } from "./auth.ts";
 import type { Api, Environment } from "./context.ts";
 import { answerProblem, HttpProblem } from "./problem.ts";
@@ -13,14 +12,10 @@ import { apiRoutes } from "./routes.ts";
 const maxBodyBytes = 512 * 1024;
 
 export function createListener(api: Api): ReturnType<typeof getRequestListener> {
-  const log = createLog({
-    least: api.config.log.level,
-    base: { instance: api.identity.instance, name: api.identity.name },
-  });
   const app = new Hono<Environment>();
   app.onError((error, context) =>
     answerProblem(error, context, (fault) =>
-      log("error", "a request failed", { path: context.req.path, error: fault.message }),
+      api.log("error", "a request failed", { path: context.req.path, error: fault.message }),
     ),
   );
   if (api.surface === "tcp") app.use(checkHostAndOrigin(api.config.gateway.allowedHosts));

@@ -3,6 +3,7 @@ import type { FleetServices } from "../../../tools/fleet/services.ts";
 import type { PolicyInForce } from "../../../tools/policy-pin.ts";
 import type { Store } from "../../../tools/store.ts";
 import type { Config } from "../../config.ts";
+import type { Log } from "../../log.ts";
 import type { Approvals, Planner } from "../approvals.ts";
 import type { AuditLog } from "../audit.ts";
 import type { Identity } from "../identity.ts";
@@ -35,6 +36,7 @@ export interface Api {
   plan: Planner;
   policy(): Promise<PolicyInForce>;
   scheduler: Scheduler;
+  log: Log;
   /** Where the requests come in: a browser may speak to one, only this machine's user to the other. */
   surface: "tcp" | "control";
   stop?(reason: string): void;

@@ -29,7 +29,7 @@ export function memoryRoutes(api: Api, guarded: Guarded): void {
     const name = context.req.param("path") ?? "";
     const document = await memory().read(name);
     if (!document)
-      throw new HttpProblem(404, "unknown_document", `there is no document ${name}`, "GET /api/memory lists them");
+      throw new HttpProblem(404, "unknown_document", `there is no document ${name}`, "`clawdinator memory list` shows them");
     return context.json(document);
   });
 }

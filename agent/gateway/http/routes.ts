@@ -176,7 +176,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
         404,
         "unknown_operation",
         `there is no operation ${context.req.param("id")}`,
-        "GET /api/operations lists them",
+        "`clawdinator operations list` shows them",
       );
     return context.json({ ...operation, results: await api.operations.results(operation.id) });
   });
@@ -199,7 +199,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
         404,
         "unknown_approval",
         `there is no approval ${context.req.param("id")}`,
-        "GET /api/approvals lists them",
+        "`clawdinator approvals list --all` shows them",
       );
     return context.json(approval);
   });
