@@ -1,6 +1,7 @@
 /** From a set of revisions to one text: a pure function, so that every host with the same set has the same text. */
-import type { MemoryTrust } from "./index.ts";
+
 import { compareAppend, compareFull, type Revision } from "./revisions.ts";
+import type { MemoryTrust } from "./types.ts";
 
 export interface Folded {
   /** Null when the document does not exist or was deleted. */

@@ -6,11 +6,11 @@ import { join, sep } from "node:path";
 import { checkDocumentName, checkText, documentNameProblem } from "./documents.ts";
 import { MemoryError } from "./errors.ts";
 import { type Folded, fold, upTo } from "./fold.ts";
-import type { Memory, MemoryDocument, MemoryRevision, Provenance } from "./index.ts";
 import { findDocuments } from "./list.ts";
 import { loadRevisions, putRevision, type Revision } from "./revisions.ts";
 import { openSearchIndex, type SearchIndex } from "./search.ts";
 import { findSecret } from "./secrets.ts";
+import type { Memory, MemoryDocument, MemoryRevision, Provenance } from "./types.ts";
 import { readView, renderView, replaceView, type View } from "./view.ts";
 
 export interface MemoryOptions {

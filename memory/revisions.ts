@@ -9,7 +9,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MemoryError } from "./errors.ts";
 import { isMissing, syncDirectory, temporaryPrefix, writeWhole } from "./files.ts";
-import type { MemoryRevision, MemoryTrust } from "./index.ts";
+import type { MemoryRevision, MemoryTrust } from "./types.ts";
 
 export interface Revision extends MemoryRevision {
   text: string;

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { MemoryMatch, MemoryTrust } from "./index.ts";
+import type { MemoryMatch, MemoryTrust } from "./types.ts";
 
 export interface IndexedDocument {
   document: string;

@@ -1,6 +1,6 @@
 /** The first documents of a new memory, from `memory/seed/`. */
 import { readdir, readFile } from "node:fs/promises";
-import type { Memory } from "./index.ts";
+import type { Memory } from "./types.ts";
 
 const seedDirectory = new URL("./seed/", import.meta.url);
 

@@ -1,6 +1,6 @@
 import type { ApprovalView } from "../protocol.ts";
 import { connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { followApproval } from "./follow.ts";
 import { table, timeOf } from "./output.ts";
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, isKnownError, ToolError } from "../../tools/errors.ts";
 import type { RunEvent } from "../protocol.ts";
 import { type Client, connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { followApproval } from "./follow.ts";
 import { UsageError, visible } from "./output.ts";
 

@@ -5,9 +5,9 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { ConfigError, ToolError } from "../../tools/errors.ts";
 import { readSpec } from "../../tools/fleet/local/instance-spec.ts";
 import { compareNames } from "../../tools/fleet/model.ts";
+import { isProcessLockHeld } from "../../tools/process-lock.ts";
 import { readCredentials } from "../credentials.ts";
 import { fleetPaths, instancePaths } from "../paths.ts";
-import { isProcessLockHeld } from "../process-lock.ts";
 
 export interface Client {
   /** The instance that answers. */

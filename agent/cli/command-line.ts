@@ -1,13 +1,8 @@
 /** Every command, its options and its help. Commands load what they need when they run. */
 import { Command, CommanderError, Option } from "commander";
 import { defaultHome } from "../paths.ts";
-import { createOutput, type Output, reportError, UsageError } from "./output.ts";
-
-export interface CommandContext {
-  home: string;
-  as: string | null;
-  output: Output;
-}
+import type { CommandContext } from "./context.ts";
+import { createOutput, reportError, UsageError } from "./output.ts";
 
 type Action = (context: CommandContext, parameters: string[], options: Record<string, unknown>) => Promise<void>;
 

@@ -8,7 +8,7 @@ import { loadConfig } from "../config.ts";
 import { programRoot, readCheckout, readVersion } from "../gateway/identity.ts";
 import { fleetPaths } from "../paths.ts";
 import { connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 
 const run = promisify(execFile);
 

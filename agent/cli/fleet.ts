@@ -1,9 +1,9 @@
 import type { FleetDrift, FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
+import { isProcessLockHeld } from "../../tools/process-lock.ts";
 import { instancePaths } from "../paths.ts";
-import { isProcessLockHeld } from "../process-lock.ts";
 import type { AuditEntry } from "../protocol.ts";
 import { connect, findDoors } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { shortId, table, timeOf } from "./output.ts";
 
 export async function fleetStatus(context: CommandContext): Promise<void> {

@@ -2,7 +2,7 @@
 import { ToolError } from "../../tools/errors.ts";
 import type { ApprovalView, OperationView } from "../protocol.ts";
 import { type Client, connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 
 const pollMs = 200;
 

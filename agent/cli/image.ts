@@ -1,7 +1,7 @@
 import type { Image } from "../../tools/fleet/services.ts";
 import type { ApprovalView } from "../protocol.ts";
 import { connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { followApproval } from "./follow.ts";
 import { shortId, table, timeOf } from "./output.ts";
 

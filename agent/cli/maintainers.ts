@@ -3,7 +3,7 @@ import { readCredentials } from "../credentials.ts";
 import { fleetPaths } from "../paths.ts";
 import type { ApprovalView } from "../protocol.ts";
 import { type Client, connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { table, timeOf } from "./output.ts";
 
 interface ListedMaintainer {

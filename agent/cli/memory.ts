@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Memory, type MemoryDocument, MemoryError, openMemory, type Provenance } from "../../memory/index.ts";
 import { ToolError } from "../../tools/errors.ts";
 import { fleetPaths } from "../paths.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { table, timeOf, UsageError } from "./output.ts";
 
 async function withMemory<T>(

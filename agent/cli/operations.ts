@@ -1,6 +1,6 @@
 import type { ApprovalView, OperationView } from "../protocol.ts";
 import { connect } from "./client.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import { table, timeOf, UsageError } from "./output.ts";
 
 export async function list(context: CommandContext): Promise<void> {

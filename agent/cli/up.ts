@@ -6,7 +6,7 @@ import { loadConfig } from "../config.ts";
 import { bootInstance } from "../gateway/boot.ts";
 import type { Gateway } from "../gateway/main.ts";
 import { fleetPaths } from "../paths.ts";
-import type { CommandContext } from "./command-line.ts";
+import type { CommandContext } from "./context.ts";
 import type { Output } from "./output.ts";
 
 /** A mind comes within a second; after this long its log is worth a look. */

@@ -9,25 +9,11 @@ import { differences, digestOf, type Json, sha256 } from "../../tools/json.ts";
 import type { PolicyInForce } from "../../tools/policy-pin.ts";
 import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, PlanDraft, Proposer } from "../../tools/tool.ts";
-import type { ApprovalState, ApprovalView, Decision, Vote } from "../protocol.ts";
+import type { ApprovalView, Decision, Vote } from "../protocol.ts";
+import type { ApprovalRecord } from "./approval-record.ts";
 import type { AuditLog } from "./audit.ts";
 import { describeOutcome, isOpen, outcomeOf, outOfReach, refusalOf, withVote } from "./decision.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
-
-export interface ApprovalRecord {
-  formatVersion: 1;
-  id: string;
-  operation: string;
-  digest: string;
-  state: ApprovalState;
-  plan: Plan;
-  votes: Vote[];
-  createdAt: number;
-  expiresAt: number;
-  reason: string | null;
-  supersededBy: string | null;
-  operationId: string | null;
-}
 
 export interface ProposeRequest {
   operation: string;

@@ -5,10 +5,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../tools/errors.ts";
+import { acquireProcessLock, readLockOwner } from "../../tools/process-lock.ts";
 import type { Config } from "../config.ts";
 import { createLog, type Log, writeForTerminal } from "../log.ts";
 import { type FleetPaths, fleetPaths } from "../paths.ts";
-import { acquireProcessLock, readLockOwner } from "../process-lock.ts";
 import { findIdentity, type Identity, programRoot } from "./identity.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 

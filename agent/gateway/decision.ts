@@ -1,7 +1,7 @@
 /** What one decision does to one approval: pure, so that it can be taken again when another one came first. */
 import type { Proposer } from "../../tools/tool.ts";
 import type { ApprovalState, Decision, Vote } from "../protocol.ts";
-import type { ApprovalRecord } from "./approvals.ts";
+import type { ApprovalRecord } from "./approval-record.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
 
 /** Neither decided nor run nor out of time. */

@@ -7,7 +7,7 @@ import type { Json } from "../../tools/json.ts";
 import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan } from "../../tools/tool.ts";
 import type { OperationState, OperationView, StepState } from "../protocol.ts";
-import type { ApprovalRecord } from "./approvals.ts";
+import type { ApprovalRecord } from "./approval-record.ts";
 
 export interface StepRecord {
   name: string;

@@ -5,7 +5,7 @@ import type { Json } from "../../tools/json.ts";
 import type { Store } from "../../tools/store.ts";
 import type { Operation, Step } from "../../tools/tool.ts";
 import type { ApprovalState, OperationView } from "../protocol.ts";
-import type { ApprovalRecord } from "./approvals.ts";
+import type { ApprovalRecord } from "./approval-record.ts";
 import type { AuditLog } from "./audit.ts";
 import {
   createJournal,

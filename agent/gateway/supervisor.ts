@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isProcessLockHeld, readLockOwner } from "../process-lock.ts";
+import { isProcessLockHeld, readLockOwner } from "../../tools/process-lock.ts";
 
 /** Nothing of the gateway's environment but this reaches the mind: model keys, and what a process needs to run. */
 const inherited =

@@ -2,10 +2,10 @@
 import { parseArgs } from "node:util";
 import { openMemory, seedMemory } from "../../memory/index.ts";
 import { describeError } from "../../tools/errors.ts";
+import { acquireProcessLock } from "../../tools/process-lock.ts";
 import { loadConfig } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
 import { fleetPaths, instancePaths } from "../paths.ts";
-import { acquireProcessLock } from "../process-lock.ts";
 import { makeMind } from "./mind.ts";
 import { selectModel } from "./models/select.ts";
 import { workspaceDirectory } from "./prompt.ts";

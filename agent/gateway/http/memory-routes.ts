@@ -29,7 +29,12 @@ export function memoryRoutes(api: Api, guarded: Guarded): void {
     const name = context.req.param("path") ?? "";
     const document = await memory().read(name);
     if (!document)
-      throw new HttpProblem(404, "unknown_document", `there is no document ${name}`, "`clawdinator memory list` shows them");
+      throw new HttpProblem(
+        404,
+        "unknown_document",
+        `there is no document ${name}`,
+        "`clawdinator memory list` shows them",
+      );
     return context.json(document);
   });
 }

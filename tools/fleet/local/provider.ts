@@ -36,7 +36,7 @@ export function createLocalProvider(options: LocalProviderOptions): FleetProvide
 
   return {
     kind: "local",
-    cost: () => ({ monthlyUsd: 0, note: "runs on this machine; about 150 MB of memory while it is idle" }),
+    cost: () => ({ monthlyUsd: 0, note: "runs on this machine; about 100 MB of memory while it is idle" }),
     resolveRevision: (revision) => program.resolve(revision),
     deriveImage: (revision) => images.derive(revision),
     buildImage: (revision, buildOptions) => images.build(revision, buildOptions),

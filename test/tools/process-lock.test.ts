@@ -1,14 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { acquireProcessLock, isProcessLockHeld, readLockOwner } from "../../agent/process-lock.ts";
-import { isOwnerAlive } from "../../tools/process-lock.ts";
+import { acquireProcessLock, isOwnerAlive, isProcessLockHeld, readLockOwner } from "../../tools/process-lock.ts";
 import { runModule } from "../support/run-module.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { waitFor } from "../support/wait.ts";
 
 const holdSource = (path: string) => `
-  const { acquireProcessLock } = await import(project("agent/process-lock.ts"));
+  const { acquireProcessLock } = await import(project("tools/process-lock.ts"));
   const lock = acquireProcessLock(${JSON.stringify(path)}, { waitMs: 0 });
   console.log(lock ? "held" : "refused");
   if (lock) setInterval(() => {}, 1000);
@@ -54,7 +53,7 @@ test("looking at it does not keep its owner from taking it", async () => {
   const path = join(temporaryDirectory(), "gateway.lock");
   acquireProcessLock(path)?.release();
   const looker = runModule(`
-    const { isProcessLockHeld } = await import(project("agent/process-lock.ts"));
+    const { isProcessLockHeld } = await import(project("tools/process-lock.ts"));
     console.log("looking");
     for (;;) isProcessLockHeld(${JSON.stringify(path)});
   `);

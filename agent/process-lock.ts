@@ -1,1 +1,0 @@
-export { acquireProcessLock, isProcessLockHeld, readLockOwner } from "../tools/process-lock.ts";
