@@ -196,6 +196,8 @@ export interface Vote {
   /** Counts toward the quorum. One that does not says why in `note`. */
   counts: boolean;
   note: string | null;
+  /** What the person gave as the reason. */
+  reason?: string;
   at: number;
 }
 

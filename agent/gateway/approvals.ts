@@ -11,6 +11,7 @@ import { type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan, PlanDraft, Proposer } from "../../tools/tool.ts";
 import type { ApprovalView, Decision, Vote } from "../protocol.ts";
 import type { ApprovalRecord } from "./approval-record.ts";
+import { createApprovalStory } from "./approval-story.ts";
 import type { AuditLog } from "./audit.ts";
 import { describeOutcome, isOpen, outcomeOf, outOfReach, refusalOf, withVote } from "./decision.ts";
 import { type Actor, surfaceOf } from "./maintainers.ts";
@@ -52,6 +53,9 @@ export interface Approvals {
   approved(): Promise<string[]>;
 }
 
+/** A start looks whether the audit log has all of what expired this recently or is still open. */
+const retellMs = 7 * 24 * 3600 * 1000;
+
 export function createApprovals(options: {
   store: Store;
   audit: AuditLog;
@@ -72,6 +76,7 @@ export function createApprovals(options: {
 
   const readOpen = async (): Promise<ApprovalRecord[]> => {
     const open: ApprovalRecord[] = [];
+    const now = await store.now();
     for (const { key, version } of await store.list("approvals/")) {
       if (closed.get(key) === version) continue;
       // One record that cannot be read must not keep the others from being decided.
@@ -79,13 +84,17 @@ export function createApprovals(options: {
         (entry) => (entry?.value ?? null) as ApprovalRecord | null,
         () => null,
       );
+      if (record && record.expiresAt > now - retellMs) await tell(record);
       if (record && isOpen(record.state)) open.push(record);
       else if (record?.state !== "superseded" || (await hasSuccessor(record))) closed.set(key, version);
     }
     return open;
   };
 
-  const changed = (record: ApprovalRecord): ApprovalView => {
+  const tell = createApprovalStory(audit, instance);
+
+  const changed = async (record: ApprovalRecord): Promise<ApprovalView> => {
+    await tell(record);
     const view = toView(record);
     options.onChange?.(view);
     return view;
@@ -110,14 +119,6 @@ export function createApprovals(options: {
       const record = await draftRecord(id, request);
       const result = await store.put(`approvals/${id}`, record as unknown as Json, { ifAbsent: true });
       if (!result.written) return toView((await read(id)) ?? record);
-      const { proposer } = request;
-      await audit.write({
-        action: record.state === "approved" ? "approval.allowed_by_policy" : "approval.proposed",
-        actor: `${proposer.kind}:${proposer.id}`,
-        surface: instance,
-        subject: id,
-        detail: `${record.plan.summary} (digest ${record.digest})`,
-      });
       return changed(record);
     },
 
@@ -158,15 +159,7 @@ export function createApprovals(options: {
         });
         return refuse(code, latest, message, hint);
       }
-      const vote = record.votes.at(-1);
-      await audit.write({
-        action: `approval.${decision.decision === "approve" ? "approve" : "reject"}`,
-        actor: `maintainer:${actor.maintainer.id}`,
-        surface: surfaceOf(actor),
-        subject: id,
-        detail: [`digest ${record.digest}`, vote?.note, decision.reason].filter(Boolean).join("; "),
-      });
-      const approval = changed(record);
+      const approval = await changed(record);
       return { outcome: outcomeOf(record), approval, message: describeOutcome(record, actor) };
     },
 
@@ -203,14 +196,7 @@ export function createApprovals(options: {
           : undefined,
       );
       if (!claimed.changed || !claimed.record) return false;
-      await audit.write({
-        action: "approval.executed",
-        actor: `instance:${instance}`,
-        surface: instance,
-        subject: id,
-        detail: `as ${operationId}: ${record.plan.summary}`,
-      });
-      changed(claimed.record);
+      await changed(claimed.record);
       return true;
     },
 
@@ -232,14 +218,7 @@ export function createApprovals(options: {
             : undefined,
         );
         if (!result.changed || !result.record) continue;
-        await audit.write({
-          action: "approval.expired",
-          actor: "clock",
-          surface: instance,
-          subject: record.id,
-          detail: record.plan.summary,
-        });
-        changed(result.record);
+        await changed(result.record);
       }
     },
   };
@@ -321,14 +300,8 @@ export function createApprovals(options: {
         : undefined,
     );
     if (!result.changed || !result.record) return;
-    await audit.write({
-      action: "approval.superseded",
-      actor: `instance:${instance}`,
-      surface: instance,
-      subject: record.id,
-      detail: drift,
-    });
-    changed(await proposeSuccessor(result.record));
+    await tell(result.record);
+    await changed(await proposeSuccessor(result.record));
   }
 
   /** Mends what a crash left behind; false when it must be tried again. */

@@ -82,6 +82,7 @@ export function withVote(options: {
     decision: decision.decision,
     counts: note === null,
     note,
+    ...(decision.reason ? { reason: decision.reason } : {}),
     at: now,
   };
   const votes = [...record.votes, vote];

@@ -19,11 +19,24 @@ interface Run {
   events: RunEvent[];
   proposals: Proposal[];
   error: Extract<RunEvent, { type: "error" }> | null;
+  /** Length of what `events` holds. */
+  characters: number;
   listeners: Set<(event: RunEvent) => void>;
   ended: boolean;
   /** Proposals are taken one after the other, so that their number can be limited. */
   proposing: Promise<unknown>;
 }
+
+/** Far above any answer that a person would read; a mind that says more is not answering. */
+const longestRun = 4_000_000;
+
+const tooLong = {
+  type: "error" as const,
+  code: "answer_too_long",
+  message: `the answer was longer than ${longestRun} characters and was cut off`,
+  hint: "ask for less at once",
+};
+const noUsage = { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
 
 export interface Runs {
   /** Takes up a claimed message. */
@@ -64,8 +77,9 @@ export function createRuns(options: {
   };
 
   const publish = (run: Run, event: RunEvent): void => {
-    if (event.type === "restart") run.events = [];
+    if (event.type === "restart") Object.assign(run, { events: [], characters: 0 });
     run.events.push(event);
+    run.characters += event.type === "text" ? event.text.length : JSON.stringify(event).length;
     for (const listener of run.listeners) listener(event);
     options.onEvent(run.message.conversation, run.message.id, event);
   };
@@ -174,6 +188,7 @@ export function createRuns(options: {
         epoch,
         resumed,
         events: [],
+        characters: 0,
         proposals: [],
         error: null,
         listeners: new Set(),
@@ -194,6 +209,12 @@ export function createRuns(options: {
         if (event.type === "error") run.error = event;
         if (event.type === "done") await end(run, event);
         else publish(run, event);
+        if (run.characters > longestRun) {
+          publish(run, tooLong);
+          run.error = tooLong;
+          await end(run, { type: "done", reason: "limit", text: tooLong.message, usage: noUsage });
+          return false;
+        }
       }
       return true;
     },

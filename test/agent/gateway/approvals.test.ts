@@ -497,3 +497,23 @@ test("a journal that was prepared for an approval that then ended otherwise is d
   expect(await painters.operations.list()).toEqual([]);
   expect(await painters.strokes()).toBe(0);
 });
+
+test("what a crash kept from the audit log is told by the next look, once", async () => {
+  const path = join(temporaryDirectory(), "store.sqlite");
+  const before = await openPainters({ path });
+  const plan = await before.propose();
+  await approve(before, plan, actor("2"));
+  const told = await story(before, plan.id);
+  // As if the process had died between the record's write and the log's.
+  for (const prefix of ["audit/", "audit-once/"]) {
+    for (const { key } of await before.store.list(prefix)) await before.store.delete(key);
+  }
+  expect(await story(before, plan.id)).toEqual([]);
+  await before.close();
+
+  const after = await openPainters({ path });
+  onTestFinished(() => after.close());
+  await after.approvals.approved();
+  await after.approvals.approved();
+  expect(await story(after, plan.id)).toEqual(told);
+});

@@ -135,3 +135,16 @@ test("a mind that connects gets every open run, and what was said before is void
   ]);
   expect(desk.told.at(-1)).toMatchObject({ type: "restart" });
 });
+
+test("a run that never stops talking is cut off, answered with the reason and forgotten", async () => {
+  const desk = await open();
+  const text: RunEvent = { type: "text", text: "x".repeat(1_000_000) };
+  for (let said = 0; said < 4; said++) expect(await desk.runs.onEvents("m1.1", [text])).toBe(true);
+  expect(await desk.runs.onEvents("m1.1", [text])).toBe(false);
+  expect(await desk.inbox.outcome("console", "m1")).toMatchObject({
+    error: { code: "answer_too_long" },
+    done: { reason: "limit" },
+  });
+  expect(desk.runs.count()).toBe(0);
+  expect(await desk.runs.onEvents("m1.1", [text])).toBe(false);
+});
