@@ -220,7 +220,7 @@ export interface ApprovalView {
   plan: Plan;
 }
 
-export type OperationState = "running" | "compensating" | "succeeded" | "failed" | "compensated" | "cancelled";
+export type OperationState = "running" | "succeeded" | "failed" | "compensated" | "cancelled";
 export type StepState = "pending" | "running" | "succeeded" | "failed" | "compensating" | "compensated";
 
 export interface StepView {
@@ -236,6 +236,8 @@ export interface OperationView {
   id: string;
   operation: string;
   state: OperationState;
+  /** It runs backwards: a step failed or somebody cancelled, and what was done is being undone. */
+  compensating: boolean;
   summary: string;
   approval: string;
   digest: string;

@@ -19,6 +19,9 @@ export interface StepRecord {
   error: string | null;
 }
 
+/** As people see it, a compensation is part of the run. */
+type JournalState = OperationState | "compensating";
+
 export interface OperationRecord {
   formatVersion: 1;
   id: string;
@@ -26,7 +29,7 @@ export interface OperationRecord {
   digest: string;
   approval: string;
   plan: Plan;
-  state: OperationState;
+  state: JournalState;
   /** Who runs it, until when by the store's clock. Null: free for whoever holds a name. */
   owner: { instance: string; until: number } | null;
   /** The instance that must not take it up again, because the next step stops it. */
@@ -170,7 +173,7 @@ function mayTake(record: OperationRecord, options: { self: string; holdsName: bo
   return owner === null || owner.until < options.now;
 }
 
-export function isLive(state: OperationState): boolean {
+export function isLive(state: JournalState): boolean {
   return state === "running" || state === "compensating";
 }
 
@@ -219,7 +222,8 @@ export function toView(record: OperationRecord, progress: string | null): Operat
   return {
     id,
     operation,
-    state,
+    state: state === "compensating" ? "running" : state,
+    compensating: state === "compensating",
     summary: plan.summary,
     approval,
     digest,

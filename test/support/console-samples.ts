@@ -78,6 +78,7 @@ export function sampleOperation(options: Partial<OperationView> & { id: string }
     summary: "Launch CLAWDINATOR-2 from revision 4f1c9a7e20, building its image first",
     approval: "apr-1",
     digest: "c".repeat(64),
+    compensating: false,
     owner: "i-01hzy3",
     startedAt: Date.now(),
     endedAt: null,

@@ -70,9 +70,7 @@ export class ConsoleShell extends StoreElement {
   }
 
   #navLink(name: ViewName, pending: number): TemplateResult {
-    const running = [...store.operations.values()].filter(
-      (one) => one.state === "running" || one.state === "compensating",
-    );
+    const running = [...store.operations.values()].filter((one) => one.state === "running");
     const amount = name === "approvals" ? pending : name === "operations" ? running.length : 0;
     const meaning = name === "approvals" ? "waiting for a decision" : "running";
     return html`

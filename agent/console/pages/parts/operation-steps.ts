@@ -79,7 +79,7 @@ export class OperationSteps extends PageElement {
 }
 
 export function isActive(operation: OperationView): boolean {
-  return operation.state === "running" || operation.state === "compensating";
+  return operation.state === "running";
 }
 
 /** Why it failed, what to do, and the last log lines. */

@@ -157,7 +157,7 @@ function outcome(approval: ApprovalView): TemplateResult {
         ? html`
             <section class="plan-operation" aria-label="Operation">
               <p class="plan-operation-head">
-                ${statePill(operation.state)}
+                ${statePill(operation.compensating ? "compensating" : operation.state)}
                 <a class="forward" href=${routeHash("operations", operation.id)}>Follow the operation ${icon("arrow")}</a>
               </p>
               <claw-steps .operation=${operation}></claw-steps>

@@ -65,7 +65,7 @@ export class OperationsView extends StoreElement {
       ${crumbs}
       <h1 class="operation-title" tabindex="-1">${operation.summary}</h1>
       <p class="operation-head">
-        ${statePill(operation.state)}<code class="tag">${operation.operation}</code><span class="quiet num">${span(operation)}</span>
+        ${statePill(operation.compensating ? "compensating" : operation.state)}<code class="tag">${operation.operation}</code><span class="quiet num">${span(operation)}</span>
         ${operation.state === "running" ? html`<button class="button" @click=${() => this.#cancel(operation)}>Cancel</button>` : nothing}
       </p>
       ${operationError(operation)}
@@ -103,7 +103,7 @@ function row(operation: OperationView): TemplateResult {
       <a class="row" href=${routeHash("operations", operation.id)}>
         <span class="row-title">${operation.summary}</span>
         <span class="row-meta">
-          ${statePill(operation.state)}<code class="tag">${operation.operation}</code>
+          ${statePill(operation.compensating ? "compensating" : operation.state)}<code class="tag">${operation.operation}</code>
           <span class="quiet num">${done} of ${operation.steps.length} steps · ${span(operation)}</span>
         </span>
         ${isActive(operation) && operation.progress ? html`<span class="quiet">${operation.progress}</span>` : nothing}
