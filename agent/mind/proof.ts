@@ -1,18 +1,20 @@
 /** Shows that model and memory work, for a candidate that wants a name and for health checks. */
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Memory } from "../../memory/index.ts";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { openMemory } from "../../memory/index.ts";
 import { describeError } from "../../tools/errors.ts";
 import type { Check } from "../../tools/fleet/model.ts";
 import type { Model } from "./models/model.ts";
 
 const modelTimeoutMs = 60_000;
 const readerTimeoutMs = 20_000;
+const document = "proof.md";
 const readerScript = new URL("../../memory/read-proof.ts", import.meta.url).pathname;
 
 export interface ProofOptions {
   model: Model;
-  memory: Memory;
   memoryDirectory: string;
   instance: string;
 }
@@ -49,14 +51,20 @@ async function proveModel(model: Model): Promise<string> {
   return `${model.name} answered`;
 }
 
-async function proveMemory({ memory, memoryDirectory, instance }: ProofOptions): Promise<string> {
-  const document = `proof/${instance}.md`;
+/** In a memory of its own beside the real one: the same disk and the same code, and nothing left to read afterwards. */
+async function proveMemory({ memoryDirectory, instance }: ProofOptions): Promise<string> {
+  const directory = join(memoryDirectory, ".proof", instance);
   const text = `# Proof of ${instance}\n\n${randomUUID()}\n`;
-  await memory.read(document);
-  await memory.write(document, text, { author: instance, source: "proof", trust: "self" });
-  const found = await readElsewhere(memoryDirectory, document);
-  if (found !== text) throw new Error(`${document} was written, but another process read something else`);
-  return `${document} was written and read by another process`;
+  const memory = openMemory({ directory, writer: instance });
+  try {
+    await memory.write(document, text, { author: instance, source: "proof", trust: "self" });
+    const found = await readElsewhere(directory, document);
+    if (found !== text) throw new Error(`${directory} was written, but another process read something else`);
+    return "a document was written and read by another process";
+  } finally {
+    await memory.close();
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 function readElsewhere(directory: string, document: string): Promise<string | null> {
