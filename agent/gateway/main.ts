@@ -122,7 +122,7 @@ async function assemble(
     onConnect(hello) {
       presence.setCheck({ name: "mind", ok: true, detail: `connected, model ${hello.model}` });
       mind.resolve();
-      scheduler.wake();
+      scheduler.onMind();
     },
     onDisconnect: () => presence.setCheck({ name: "mind", ok: false, detail: "not connected; it is started again" }),
     onProof: (proof) => scheduler.onProof(proof),

@@ -63,8 +63,8 @@ export async function startMindServer(options: {
     };
     send({ type: "ping" });
     const ping = setInterval(() => send({ type: "ping" }), pingMs);
-    options.onConnect(said);
     const disconnect = runs.connect(send);
+    options.onConnect(said);
     response.on("close", () => {
       clearInterval(ping);
       disconnect();

@@ -25,6 +25,8 @@ export interface Scheduler {
   /** Has the mind show that model and memory work; its checks appear in the heartbeat. */
   prove(): Promise<void>;
   onProof(proof: Proof): void;
+  /** A mind has come: it is asked again for what a former one did not show. */
+  onMind(): void;
   /** Tells the conversation that asked for an operation how it ended. Safe to repeat. */
   onOperation(operation: OperationView): Promise<void>;
   /** Lets runs end, or parks them for the next holder. */
@@ -112,12 +114,14 @@ export function createScheduler(options: {
     async prove() {
       const id = randomBytes(8).toString("hex");
       const proof = new Promise<Proof>((resolve) => proofs.set(id, resolve));
-      if (!runs.send({ type: "prove", prove: id })) {
-        presence.setCheck({ name: "proof", ok: false, detail: "the mind is not connected" });
-        return;
-      }
+      runs.send({ type: "prove", prove: id });
       const { checks } = await proof;
       for (const check of checks) presence.setCheck(check);
+    },
+
+    onMind() {
+      for (const id of proofs.keys()) runs.send({ type: "prove", prove: id });
+      wake();
     },
 
     onProof(proof) {
