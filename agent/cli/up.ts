@@ -1,6 +1,7 @@
 /** `clawdinator up`: the gateway in the foreground. */
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { describeError } from "../../tools/errors.ts";
 import { readLastLines } from "../../tools/fleet/local/log-tail.ts";
 import { loadConfig } from "../config.ts";
 import { bootInstance } from "../gateway/boot.ts";
@@ -24,6 +25,8 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const output = instance === null ? context.output : null;
   output?.note(`starting ${config.instanceName} in ${home}`);
   const signals = listenForSignals();
+  // Whoever read the output may have gone; the instance goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   // Siblings that this one launches work by the same configuration.
   const environment = named ? { ...process.env, CLAWDINATOR_CONFIG: named } : process.env;
   const isAtTerminal = instance === null && process.stderr.isTTY === true;
@@ -32,6 +35,10 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const { startGateway } = await import("../gateway/main.ts");
   const gateway = await startGateway(boot, { port, maintainerName: userName() });
   signals.hand((signal) => void gateway.stop(signal));
+  // One fault in the background must not take the instance down: whatever it was about is in the store, and is repeated.
+  process.on("unhandledRejection", (reason) => {
+    boot.log("error", "something failed in the background", { error: describeError(reason).message });
+  });
   const patience = setTimeout(async () => {
     const log = await readLastLines(join(boot.identity.paths.logs, "mind.log"), logLines);
     output?.note(["still waiting for the mind, which is started again and again; its log says:", ...log].join("\n  "));
@@ -65,7 +72,8 @@ function listenForSignals(): { hand(stop: (signal: string) => void): void } {
   let stop = (signal: string): void => {
     early ??= signal;
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  // SIGHUP: the terminal was closed.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop(signal));
   return {
     hand(next) {
       stop = next;

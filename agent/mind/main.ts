@@ -68,8 +68,9 @@ async function start(write: (line: string) => void): Promise<number> {
     log,
     prepare: () => seed(memory, log),
   });
-  // A terminal sends SIGINT to the whole group; the gateway decides what it means for the mind.
+  // A terminal sends these to the whole group; the gateway decides what they mean for the mind.
   process.on("SIGINT", () => undefined);
+  process.on("SIGHUP", () => undefined);
   process.on("SIGTERM", () => mind.drain(config.fleet.drainSeconds * 1000));
   log("info", "mind.started", { pid: process.pid });
   const ended = await mind.run();

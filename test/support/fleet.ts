@@ -56,6 +56,8 @@ export interface TestFleet {
   /** The store, opened by the test itself. */
   store(): Promise<Store>;
   output(): string;
+  /** As `npm start | head` does it: nobody reads what the gateway prints. */
+  closeOutput(): void;
 }
 
 /** Registers what is to be done when the fleet is needed no more; done in reverse order. */
@@ -230,6 +232,11 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
     },
 
     output: () => output,
+
+    closeOutput() {
+      child?.stdout?.destroy();
+      child?.stderr?.destroy();
+    },
   };
   atEnd(() => fleet.stop(), 60_000);
   return fleet;

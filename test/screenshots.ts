@@ -1,0 +1,44 @@
+/** `npm run screenshots`: takes the pictures of docs/screenshots/ from a real fleet in a real browser. */
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { approvePlan, launchBrowser, loginByLink, openPage, openView, sendMessage } from "./support/browser.ts";
+import { makeFleet } from "./support/fleet.ts";
+
+const pictures = join(import.meta.dirname, "..", "docs", "screenshots");
+const size = { width: 1280, height: 800 };
+
+/** What is to be undone at the end, last one first. */
+const endings: (() => void | Promise<void>)[] = [];
+
+async function take(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
+  process.stdout.write(`docs/screenshots/${name}.png\n`);
+}
+
+async function main(): Promise<void> {
+  const fleet = makeFleet({ atEnd: (work) => endings.push(work) });
+  const browser = await launchBrowser();
+  endings.push(() => browser.close());
+  await fleet.start();
+  const login = `${fleet.url()}/#login=${fleet.token()}`;
+  const page = await openPage(browser, size);
+  await loginByLink(page, login);
+  await sendMessage(page, "spawn a sibling");
+  await page.locator(".plan-actions").last().waitFor();
+  await take(page, "plan");
+  await approvePlan(page);
+  await page.getByText("CLAWDINATOR-2 launched").waitFor({ timeout: 60_000 });
+  await take(page, "console");
+  const dark = await openPage(browser, { ...size, colorScheme: "dark" });
+  await loginByLink(dark, login);
+  await openView(dark, "Fleet");
+  await dark.getByText("2 of 2 instances ready").waitFor();
+  await take(dark, "fleet");
+}
+
+try {
+  await main();
+} finally {
+  for (const end of endings.reverse()) await end();
+}
+process.exit(0);
