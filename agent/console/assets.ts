@@ -68,8 +68,8 @@ async function moduleAddresses(): Promise<string[]> {
   const pages = names
     .map((name) => name.replaceAll("\\", "/"))
     .filter((name) => name.endsWith(".ts") && name !== "theme.ts");
-  const library = Object.entries(libraryFiles).flatMap(([name, files]) => files.map((file) => `${name}/${file}`));
-  return [...library.map((file) => `/assets/lib/${file}`), ...pages.sort().map((page) => `/assets/console/${page}`)];
+  const served = Object.entries(libraryFiles).flatMap(([name, files]) => files.map((file) => `${name}/${file}`));
+  return [...served.map((file) => `/assets/lib/${file}`), ...pages.sort().map((page) => `/assets/console/${page}`)];
 }
 
 function etagOf(body: string): string {
