@@ -12,6 +12,9 @@ import { type FleetPaths, fleetPaths } from "../paths.ts";
 import { findIdentity, type Identity, programRoot } from "./identity.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 
+/** Finding out who this is takes milliseconds; a start that hangs there must not keep others from an answer for long. */
+const startWaitMs = 2_000;
+
 export interface BootOptions {
   home: string;
   config: Config;
@@ -37,6 +40,9 @@ export interface Boot extends BootOptions {
 export async function bootInstance(options: BootOptions): Promise<Boot> {
   const { home, config } = options;
   mkdirSync(home, { recursive: true, mode: 0o700 });
+  // Two first starts at once must find out that they are the same instance, not make one each.
+  const starting =
+    options.instance === null ? acquireProcessLock(join(home, "cache", "start.lock"), { waitMs: startWaitMs }) : null;
   const identity = await findIdentity({ home, name: config.instanceName, instance: options.instance });
   const { instance, name, paths } = identity;
   const log = createLog({
@@ -45,6 +51,7 @@ export async function bootInstance(options: BootOptions): Promise<Boot> {
     ...(options.isAtTerminal ? { write: writeForTerminal(join(paths.logs, "gateway.log")) } : {}),
   });
   const lock = acquireProcessLock(paths.gatewayLock);
+  starting?.release();
   if (!lock) {
     const pid = readLockOwner(paths.gatewayLock)?.pid ?? "unknown";
     throw new ConfigError(`${name} runs already (instance ${instance}, process ${pid})`, {

@@ -126,7 +126,9 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
         },
         { timeoutMs: 30_000, what: `the gateway becoming ready (${output})` },
       );
-      ready = JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
+      const said = JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
+      if ("error" in said) throw new Error(`the gateway did not start:\n${output}`);
+      ready = said;
     },
 
     pid: () => child?.pid,
