@@ -49,7 +49,7 @@ export async function decide(
     return;
   }
   context.output.note(`${approval.id}: ${message}`);
-  const operation = await followApproval(context, id);
+  const operation = await followApproval(context, id, { asStream: false });
   if (context.output.json) context.output.result(operation, () => "");
 }
 

@@ -49,7 +49,7 @@ export async function ask(context: CommandContext, text: string, options: Record
   const failed = failure as Extract<RunEvent, { type: "error" }> | null;
   if (failed) throw new ToolError(failed.message, { code: failed.code, hint: failed.hint });
   if (options.wait !== true) return;
-  for (const proposal of proposals) await followApproval(context, proposal.approval);
+  for (const proposal of proposals) await followApproval(context, proposal.approval, { asStream: true });
 }
 
 /** The message is durable at the gateway before anything comes back, so sending it again is safe. */

@@ -6,14 +6,22 @@ import type { CommandContext } from "./context.ts";
 
 const pollMs = 200;
 
-/** Returns when the operation has ended well; throws when it did not, or when the plan was not approved. */
-export async function followApproval(context: CommandContext, id: string): Promise<OperationView> {
+/**
+ * Returns when the operation has ended well; throws when it did not, or when the plan was not approved. `asStream`: with
+ * --json each change is a line; a command whose result is one value leaves them out.
+ */
+export async function followApproval(
+  context: CommandContext,
+  id: string,
+  options: { asStream: boolean },
+): Promise<OperationView> {
   let announced = false;
   for (;;) {
     const approval = await retrying(context, (client) =>
       client.get<ApprovalView>(`/api/approvals/${encodeURIComponent(id)}`),
     );
-    if (approval.state === "executed" && approval.operationId) return followOperation(context, approval.operationId);
+    if (approval.state === "executed" && approval.operationId)
+      return followOperation(context, approval.operationId, options);
     if (approval.state === "superseded" && approval.supersededBy) {
       throw new ToolError(`${id} was superseded: ${approval.reason}`, {
         code: "superseded",
@@ -34,7 +42,11 @@ export async function followApproval(context: CommandContext, id: string): Promi
   }
 }
 
-async function followOperation(context: CommandContext, id: string): Promise<OperationView> {
+async function followOperation(
+  context: CommandContext,
+  id: string,
+  { asStream }: { asStream: boolean },
+): Promise<OperationView> {
   const states = new Map<string, string>();
   let progress: string | null = null;
   for (;;) {
@@ -51,7 +63,7 @@ async function followOperation(context: CommandContext, id: string): Promise<Ope
     if (operation.progress && operation.progress !== progress)
       context.output.note(`               ${operation.progress}`);
     progress = operation.progress;
-    if (changed || operation.endedAt !== null) {
+    if (asStream && (changed || operation.endedAt !== null)) {
       const steps = operation.steps.map(({ name, state }) => ({ name, state }));
       context.output.line(
         { type: "operation", id, operation: operation.operation, state: operation.state, steps },

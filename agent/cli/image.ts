@@ -16,7 +16,7 @@ interface BuildResult {
 
 export async function build(context: CommandContext, revision: string | undefined): Promise<void> {
   const approval = await propose(context, "image_build", revision ? { revision } : {});
-  const operation = await followApproval(context, approval.id);
+  const operation = await followApproval(context, approval.id, { asStream: false });
   const { results } = await (await connect(context)).get<{ results: { build_image: BuildResult } }>(
     `/api/operations/${operation.id}`,
   );
@@ -40,7 +40,7 @@ export async function importImage(
     );
     return;
   }
-  const operation = await followApproval(context, approval.id);
+  const operation = await followApproval(context, approval.id, { asStream: false });
   const { results } = await (await connect(context)).get<{ results: { import_image: unknown } }>(
     `/api/operations/${operation.id}`,
   );

@@ -50,6 +50,12 @@ test("asked for a sibling and given an approval, a fleet of one becomes a fleet 
   expect(intent).toMatch(/^Asked-by: .+ \(maintainer 1\)$/m);
   expect(intent).toMatch(/^Operation: [0-9a-f]{64}\/commit_desired$/m);
 
+  // One value, as programs read it; the image is there already.
+  const built = await fleet.json<Record<string, unknown>>("image", "build");
+  expect(built).toMatchObject({ revision, reused: true, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(built.bytes).toBeGreaterThan(0);
+  expect(built.path).toContain(String(second?.image));
+
   const mixed = await fleet.cli([
     "ask",
     "--to",

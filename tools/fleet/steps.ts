@@ -66,7 +66,7 @@ export function importImageStep(image: PlannedImage): Step {
       const key = `images/${image.id}`;
       const record = { formatVersion: 1, ...image, operation: operationId, registeredAt: await fleet.store.now() };
       const { written } = await fleet.store.put(key, record, { ifAbsent: true });
-      return { result: { image: image.id, revision: image.revision, reused: !written } };
+      return { result: { image: image.id, snapshot: null, revision: image.revision, reused: !written } };
     },
   };
 }
