@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
@@ -108,6 +108,26 @@ test("stop ends both processes, is confirmed, and is safe to repeat; the directo
   await stop();
   expect(await provider.liveness("i-1")).toBe("absent");
   expect(existsSync(layout.directory)).toBe(false);
+});
+
+test("what a killed launch or removal left goes when it is done again, or undone", async () => {
+  const { home, provider, spec, stop, ready } = await setUp();
+  const left = () => readdirSync(join(home, "instances")).filter((name) => name.startsWith("."));
+  for (const name of [".launching-i-1-aaaaaa", ".launching-i-1-bbbbbb"]) {
+    mkdirSync(join(home, "instances", name), { recursive: true });
+  }
+  await provider.launch(spec);
+  await ready();
+  expect(left()).toEqual([]);
+  await stop();
+  mkdirSync(join(home, "instances", ".removed-i-1"));
+  await provider.remove("i-1");
+  expect(left()).toEqual([]);
+  // A launch that came no further than that, and is undone.
+  mkdirSync(join(home, "instances", ".launching-i-1-cccccc"));
+  mkdirSync(join(home, "instances", ".removed-i-1"));
+  await provider.remove("i-1");
+  expect(readdirSync(join(home, "instances"))).toEqual([]);
 });
 
 test("kills a pair that does not end within its grace", async () => {

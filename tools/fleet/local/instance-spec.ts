@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { LaunchSpec } from "../services.ts";
@@ -45,7 +44,7 @@ export async function createInstance(layout: InstanceLayout, spec: LaunchSpec): 
   const parent = dirname(layout.directory);
   await mkdir(parent, { recursive: true, mode: 0o700 });
   if (!existsSync(layout.directory)) {
-    const staging = await mkdtemp(join(parent, ".launching-"));
+    const staging = await mkdtemp(join(parent, stagingPrefix(instance)));
     try {
       await writeFileDurably(join(staging, "instance.json"), text);
       await rename(staging, layout.directory);
@@ -55,19 +54,31 @@ export async function createInstance(layout: InstanceLayout, spec: LaunchSpec): 
       if (!existsSync(layout.directory)) throw error;
     }
   }
+  await removeStaging(parent, instance);
   if (!existsSync(layout.spec)) await writeFileDurably(layout.spec, text);
   await mkdir(layout.run, { recursive: true, mode: 0o700 });
   await mkdir(layout.logs, { recursive: true, mode: 0o700 });
 }
 
-/** Gone from sight in one rename, then deleted. Idempotent. */
+/** Gone from sight in one rename, then deleted, with what a killed launch or removal of it left. Idempotent. */
 export async function deleteInstance(layout: InstanceLayout): Promise<void> {
-  const aside = join(dirname(layout.directory), `.removed-${randomBytes(6).toString("hex")}`);
-  try {
-    await rename(layout.directory, aside);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
-  }
+  const [parent, instance] = [dirname(layout.directory), basename(layout.directory)];
+  const aside = join(parent, `.removed-${instance}`);
   await rm(aside, { recursive: true, force: true });
+  await rename(layout.directory, aside).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
+  await rm(aside, { recursive: true, force: true });
+  await removeStaging(parent, instance);
+}
+
+function stagingPrefix(instance: string): string {
+  return `.launching-${instance}-`;
+}
+
+/** What killed launches left. A rival's that is still at work is in vain: the instance's directory is decided. */
+async function removeStaging(parent: string, instance: string): Promise<void> {
+  const names = await readdir(parent).catch(() => []);
+  const left = names.filter((name) => name.startsWith(stagingPrefix(instance)));
+  await Promise.all(left.map((name) => rm(join(parent, name), { recursive: true, force: true })));
 }

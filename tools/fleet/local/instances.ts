@@ -1,7 +1,7 @@
 /** Instances of the local provider: detached process pairs, each with its own state directory. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, ProviderError, ToolError } from "../../errors.ts";
 import {
@@ -155,7 +155,6 @@ export function openInstances(options: {
         });
       }
       await deleteInstance(layout);
-      await removeLeftovers(options.layout.instances);
     },
     async list() {
       const names = await readdir(options.layout.instances).catch(() => []);
@@ -226,13 +225,6 @@ function spawnedProcess(layout: InstanceLayout): LockOwner | null {
   if (!owner || !isOwnerAlive(owner)) return null;
   // Where start times are not known, an old note may name a stranger; by then the lock tells.
   return owner.processStart === null && Date.now() - owner.startedAt > lockDeadlineMs ? null : owner;
-}
-
-/** Directories that a kill left between a rename and what follows it. */
-async function removeLeftovers(instances: string): Promise<void> {
-  const names = await readdir(instances).catch(() => []);
-  const old = names.filter((name) => name.startsWith(".removed-"));
-  await Promise.all(old.map((name) => rm(join(instances, name), { recursive: true, force: true })));
 }
 
 function cannotStart(node: string, cause: Error): ConfigError {
