@@ -14,7 +14,7 @@ export interface AuditLog {
   list(options: { limit: number; subject?: string }): Promise<AuditEntry[]>;
 }
 
-export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => void = () => {}): AuditLog {
+export function createAuditLog(store: Store): AuditLog {
   let last = 0;
   let sequence = 0;
 
@@ -34,7 +34,6 @@ export function createAuditLog(store: Store, onEntry: (entry: AuditEntry) => voi
         if (!first.written && first.current) full = first.current.value as unknown as AuditEntry;
       }
       await store.put(`audit/${full.id}`, full as unknown as Json, { ifAbsent: true });
-      onEntry(full);
       return full;
     },
 

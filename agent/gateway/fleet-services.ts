@@ -1,7 +1,7 @@
 /** What fleet operations need, put together from the store, the provider and the fleet repository. */
 import { changeDesired, readDesired } from "../../tools/fleet/desired.ts";
 import { findInstanceDrift, findRepositoryDrift, type ProviderFacts } from "../../tools/fleet/drift.ts";
-import { readCandidate, readFleet } from "../../tools/fleet/heartbeats.ts";
+import { readFleet } from "../../tools/fleet/heartbeats.ts";
 import type { DesiredState, FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
 import { instanceType } from "../../tools/fleet/plans.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
@@ -62,8 +62,6 @@ export function createFleetServices(options: {
         items: [...findInstanceDrift(desired, status, await providerFacts(desired)), ...inRepository],
       };
     },
-
-    heartbeatOf: (instance) => readCandidate(store, instance),
 
     async audit({ once, ...entry }) {
       const { instance } = options.self();

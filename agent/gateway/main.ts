@@ -131,7 +131,7 @@ async function assemble(
   boot.setConnected(() => mindServer.connected() !== null);
   presence.setCheck({ name: "mind", ok: false, detail: "starting" });
 
-  const api = { ...core, home, config, identity, version, runs, presence, scheduler, log };
+  const api = { ...core, home, config, identity, runs, presence, scheduler, log };
   // Both parts of a first start begin before either is awaited.
   const fleetMade = isCheckout ? presence.phase("fleet", () => ensureFleet({ ...core, name })) : Promise.resolve();
   fleetMade.catch(() => {});

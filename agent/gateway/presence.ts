@@ -23,9 +23,6 @@ export interface Presence {
   epoch(): number | null;
   state(): PresenceState;
   heartbeat(): Heartbeat;
-  /** Writes the heartbeat now. */
-  beat(): Promise<void>;
-  release(): Promise<void>;
 }
 
 export function createPresence(options: {
@@ -196,13 +193,6 @@ export function createPresence(options: {
     epoch: () => (epoch !== null && state !== "draining" && performance.now() < leaseEnd ? epoch : null),
     state: () => state,
     heartbeat,
-    beat,
-
-    async release() {
-      if (epoch === null) return;
-      await releaseName(store, { name, holder: instance });
-      epoch = null;
-    },
   };
   return presence;
 }

@@ -14,7 +14,6 @@ interface Run {
   id: string;
   message: Message;
   epoch: number;
-  resumed: boolean;
   /** Everything since the last restart, for whoever begins to watch late. */
   events: RunEvent[];
   proposals: Proposal[];
@@ -46,7 +45,6 @@ export interface Runs {
   propose(request: ProposeRequest): Promise<ProposeAnswer | null>;
   /** Sends work to the mind as soon as one is connected; a new connection gets every open run again. */
   connect(send: (work: Work) => void): () => void;
-  isConnected(): boolean;
   send(work: Work): boolean;
   /** Follows a run from its beginning; null when it does not run here. */
   watch(message: string, listener: (event: RunEvent) => void): (() => void) | null;
@@ -186,7 +184,6 @@ export function createRuns(options: {
         id,
         message,
         epoch,
-        resumed,
         events: [],
         characters: 0,
         proposals: [],
@@ -238,8 +235,6 @@ export function createRuns(options: {
         if (sendToMind === send) sendToMind = null;
       };
     },
-
-    isConnected: () => sendToMind !== null,
 
     send(work) {
       if (!sendToMind) return false;

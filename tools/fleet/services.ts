@@ -1,6 +1,6 @@
 /** What fleet operations need from outside: narrow interfaces, implemented by the providers and the gateway. */
 import type { Store } from "../store.ts";
-import type { DesiredState, FleetDrift, FleetStatus, Heartbeat } from "./model.ts";
+import type { DesiredState, FleetDrift, FleetStatus } from "./model.ts";
 
 /** A program built for launching. `id` is content-addressed: the same tree and dependencies give the same id. */
 export interface Image {
@@ -105,7 +105,6 @@ export interface FleetServices {
   setDesired(change: (desired: DesiredState) => DesiredState, commit: string): Promise<void>;
   status(): Promise<FleetStatus>;
   drift(): Promise<FleetDrift>;
-  heartbeatOf(instance: string): Promise<Heartbeat | null>;
   /** The instance that runs this code. */
   self: { instance: string; name: string; revision: string; image: string; dirty: boolean };
   settings: {

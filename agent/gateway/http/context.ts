@@ -4,7 +4,7 @@ import type { PolicyInForce } from "../../../tools/policy-pin.ts";
 import type { Store } from "../../../tools/store.ts";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../log.ts";
-import type { Approvals, Planner } from "../approvals.ts";
+import type { Approvals } from "../approvals.ts";
 import type { AuditLog } from "../audit.ts";
 import type { Identity } from "../identity.ts";
 import type { Inbox } from "../inbox.ts";
@@ -20,8 +20,6 @@ export interface Api {
   home: string;
   config: Config;
   identity: Identity;
-  version: string;
-  program: { revision: string; dirty: boolean };
   store: Store;
   audit: AuditLog;
   maintainers: Maintainers;
@@ -33,7 +31,6 @@ export interface Api {
   live: Live;
   fleet: FleetServices;
   presence: Presence;
-  plan: Planner;
   policy(): Promise<PolicyInForce>;
   scheduler: Scheduler;
   log: Log;
