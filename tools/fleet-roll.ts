@@ -1,11 +1,24 @@
 import { z } from "zod";
 import { ToolError } from "./errors.ts";
-import { compareNames } from "./fleet/model.ts";
-import { costOf, fixRevision, imageFacts, planImage, revisionInput, shortRevision } from "./fleet/plans.ts";
-import { planReplacement, type Replacement, replacementChanges, replacementSteps } from "./fleet/replacement.ts";
-import { buildImageStep, importImageStep, type PlannedImage } from "./fleet/steps.ts";
+import { compareNames, type InstanceStatus } from "./fleet/model.ts";
+import {
+  fixRevision,
+  imageFacts,
+  planImage,
+  planLaunches,
+  plannedHolder,
+  revisionInput,
+  shortRevision,
+} from "./fleet/plans.ts";
+import { type Replacement, replacementChanges, replacementOf, replacementSteps } from "./fleet/replacement.ts";
+import type { PlannedImage } from "./fleet/services.ts";
+import { buildImageStep, importImageStep } from "./fleet/steps.ts";
 import type { Json } from "./json.ts";
 import { defineOperation } from "./tool.ts";
+
+function isHolder(instance: InstanceStatus): instance is InstanceStatus & { epoch: number } {
+  return instance.epoch !== null;
+}
 
 export const fleetRoll = defineOperation({
   name: "fleet_roll",
@@ -17,7 +30,7 @@ export const fleetRoll = defineOperation({
 
   async plan({ fleet }, input) {
     const { image, built, warnings } = await planImage(fleet, input.revision);
-    const holders = (await fleet.status()).instances.filter((instance) => instance.epoch !== null);
+    const holders = (await fleet.status()).instances.filter(isHolder);
     const fromCheckout = holders.filter((instance) => instance.image === "checkout");
     const others = holders.filter((instance) => instance.image !== "checkout" && instance.revision !== image.revision);
     // The instance that runs this comes last: the canary must not be the one that watches it.
@@ -35,27 +48,35 @@ export const fleetRoll = defineOperation({
             : "nothing to do",
       });
     }
-    const replacements: Replacement[] = [];
-    for (const { name } of order) replacements.push(await planReplacement(fleet, name, image));
+    const launches = await planLaunches(fleet, 0);
+    const desired = await fleet.desired();
+    const replacements = order.map((found) => replacementOf(fleet, { old: plannedHolder(found), desired, image }));
     return {
       summary: `roll ${order.map((instance) => instance.name).join(", ")} to ${shortRevision(image.revision)}, ${order[0]?.name} first as the canary${built ? "" : ", building the image first"}`,
-      facts: { image: imageFacts(image), replacements: replacements as unknown as Json },
+      facts: { image: imageFacts(image), replacements: replacements as unknown as Json, placement: launches.placement },
       changes: replacements.flatMap((replacement) => replacementChanges(replacement, image)),
       targets: replacements.map(({ old }) => ({ name: old.name, instance: old.instance, epoch: old.epoch })),
-      cost: costOf(fleet, 0),
+      cost: launches.cost,
       warnings: [
         ...warnings,
+        ...launches.warnings,
         ...fromCheckout.map((instance) => `${instance.name} runs from a checkout and is left out`),
       ],
     };
   },
 
   steps: (plan) => {
-    const { image, replacements } = plan.facts as unknown as { image: PlannedImage; replacements: Replacement[] };
+    const { image, replacements, placement } = plan.facts as unknown as {
+      image: PlannedImage;
+      replacements: Replacement[];
+      placement: Json;
+    };
     return [
       buildImageStep(image),
       importImageStep(image),
-      ...replacements.flatMap((replacement) => replacementSteps(`${replacement.old.name}/`, replacement, image)),
+      ...replacements.flatMap((replacement) =>
+        replacementSteps({ prefix: `${replacement.old.name}/`, replacement, image, placement }),
+      ),
     ];
   },
 });

@@ -16,9 +16,30 @@ export const fleetStatus = defineReadTool({
   },
 });
 
+/** A model reads them all; of a larger fleet those come first that are not as they should be. */
+const mostRows = 100;
+
 function describeStatus(status: FleetStatus): string {
-  if (status.instances.length === 0) return "No instance is there.";
-  const rows = status.instances.map((instance) => [
+  const { instances } = status;
+  if (instances.length === 0) return "No instance is there.";
+  if (instances.length <= mostRows) return describeInstances(status, instances);
+  const inOrder = [...instances.filter(isTroubled), ...instances.filter((instance) => !isTroubled(instance))];
+  const shown = inOrder.slice(0, mostRows);
+  const counts = Map.groupBy(instances, ({ state }) => state);
+  const summary = [...counts].map(([state, those]) => `${those.length} ${state}`).join(", ");
+  return [
+    `${instances.length} instances: ${summary}.`,
+    describeInstances(status, shown),
+    `${instances.length - shown.length} more; \`clawdinator fleet status\` shows them all.`,
+  ].join("\n");
+}
+
+function isTroubled(instance: InstanceStatus): boolean {
+  return instance.state !== "ready" || instance.checks.some((check) => !check.ok);
+}
+
+function describeInstances(status: FleetStatus, instances: InstanceStatus[]): string {
+  const rows = instances.map((instance) => [
     instance.instance === status.self.instance ? `${instance.name} (me)` : instance.name,
     instance.state,
     shortRevision(instance),
@@ -28,7 +49,7 @@ function describeStatus(status: FleetStatus): string {
     instance.heartbeatAgeMs === null ? "never" : `${Math.round(instance.heartbeatAgeMs / 1000)} s ago`,
   ]);
   const header = ["name", "state", "revision", "image", "epoch", "address", "heartbeat"];
-  return [table([header, ...rows]), ...status.instances.flatMap((instance) => troubles(instance))].join("\n");
+  return [table([header, ...rows]), ...instances.flatMap((instance) => troubles(instance))].join("\n");
 }
 
 function shortRevision(instance: InstanceStatus): string {

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { fixRevision, imageFacts, planImage, revisionInput, shortRevision } from "./fleet/plans.ts";
-import { buildImageStep, type PlannedImage } from "./fleet/steps.ts";
+import type { PlannedImage } from "./fleet/services.ts";
+import { buildImageStep } from "./fleet/steps.ts";
 import { defineOperation } from "./tool.ts";
 
 export const imageBuild = defineOperation({
   name: "image_build",
   description:
-    "Builds the program's image at a commit: a tree of that commit with its dependencies, content-addressed. Use it to prepare a launch. Gives the image id. Costs disk space only; the same commit is built once.",
+    "Builds the program's image at a commit: content-addressed, a raw disk image where instances are machines, else a tree of that commit with its dependencies. Use it to prepare a launch. Gives the image id. Costs disk space only; the same commit is built once.",
   input: z.strictObject({ revision: revisionInput }),
 
   normalize: fixRevision,

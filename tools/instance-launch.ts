@@ -3,21 +3,21 @@ import { ToolError } from "./errors.ts";
 import { type DesiredInstance, instanceNameSchema } from "./fleet/model.ts";
 import { nextFreeName, readNames } from "./fleet/names.ts";
 import {
-  costOf,
   desiredEntry,
   fixRevision,
   imageFacts,
   planImage,
+  planLaunches,
   revisionInput,
   shortRevision,
 } from "./fleet/plans.ts";
+import type { PlannedImage } from "./fleet/services.ts";
 import {
   awaitReadyStep,
   buildImageStep,
   commitDesiredStep,
   giveNameStep,
   importImageStep,
-  type PlannedImage,
   proveCandidateStep,
   startCandidateStep,
 } from "./fleet/steps.ts";
@@ -49,6 +49,7 @@ export const instanceLaunch = defineOperation({
     }
     const { image, built, warnings } = await planImage(fleet, input.revision);
     const entry = desiredEntry(fleet, image.revision);
+    const launches = await planLaunches(fleet, 1);
     return {
       summary: `launch ${name} at ${shortRevision(image.revision)}${built ? "" : ", building its image first"}`,
       facts: {
@@ -57,6 +58,7 @@ export const instanceLaunch = defineOperation({
         epoch: records.find((record) => record.name === name)?.epoch ?? 0,
         before: (desired.instances[name] ?? null) as Json,
         entry: entry as unknown as Json,
+        placement: launches.placement,
       },
       changes: [
         {
@@ -64,25 +66,26 @@ export const instanceLaunch = defineOperation({
           before: (desired.instances[name] ?? null) as Json,
           after: entry as unknown as Json,
         },
-        { what: `processes of ${name}`, before: null, after: `gateway and mind from image ${image.id}` },
+        { what: `machine of ${name}`, before: null, after: `${entry.host}/${entry.type} from image ${image.id}` },
       ],
       targets: [{ name, instance: null, epoch: null }],
-      cost: costOf(fleet, 1),
-      warnings,
+      cost: launches.cost,
+      warnings: [...warnings, ...launches.warnings],
     };
   },
 
   steps: (plan) => {
-    const { name, image, before, entry } = plan.facts as unknown as {
+    const { name, image, before, entry, placement } = plan.facts as unknown as {
       name: string;
       image: PlannedImage;
       before: DesiredInstance | null;
       entry: DesiredInstance;
+      placement: Json;
     };
     return [
       buildImageStep(image),
       importImageStep(image),
-      startCandidateStep({ prefix: "", name, image }),
+      startCandidateStep({ prefix: "", name, image, placement }),
       proveCandidateStep({ prefix: "", name, image }),
       commitDesiredStep({
         prefix: "",

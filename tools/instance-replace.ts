@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { instanceNameSchema } from "./fleet/model.ts";
-import { costOf, fixRevision, imageFacts, planImage, revisionInput, shortRevision } from "./fleet/plans.ts";
+import { fixRevision, imageFacts, planImage, planLaunches, revisionInput, shortRevision } from "./fleet/plans.ts";
 import { planReplacement, type Replacement, replacementChanges, replacementSteps } from "./fleet/replacement.ts";
-import { buildImageStep, importImageStep, type PlannedImage } from "./fleet/steps.ts";
+import type { PlannedImage } from "./fleet/services.ts";
+import { buildImageStep, importImageStep } from "./fleet/steps.ts";
 import type { Json } from "./json.ts";
 import { defineOperation } from "./tool.ts";
 
@@ -26,6 +27,7 @@ export const instanceReplace = defineOperation({
   async plan({ fleet }, input) {
     const { image, built, warnings } = await planImage(fleet, input.revision);
     const replacement = await planReplacement(fleet, input.name, image);
+    const launches = await planLaunches(fleet, 0);
     const { old } = replacement;
     const fromCheckout =
       old.image === "checkout"
@@ -33,16 +35,24 @@ export const instanceReplace = defineOperation({
         : [];
     return {
       summary: `replace ${old.name} (${shortRevision(old.revision)}, epoch ${old.epoch}) by a fresh instance at ${shortRevision(image.revision)}${built ? "" : ", building its image first"}`,
-      facts: { image: imageFacts(image), replacement: replacement as unknown as Json },
+      facts: { image: imageFacts(image), replacement: replacement as unknown as Json, placement: launches.placement },
       changes: replacementChanges(replacement, image),
       targets: [{ name: old.name, instance: old.instance, epoch: old.epoch }],
-      cost: costOf(fleet, 0),
-      warnings: [...warnings, ...fromCheckout],
+      cost: launches.cost,
+      warnings: [...warnings, ...launches.warnings, ...fromCheckout],
     };
   },
 
   steps: (plan) => {
-    const { image, replacement } = plan.facts as unknown as { image: PlannedImage; replacement: Replacement };
-    return [buildImageStep(image), importImageStep(image), ...replacementSteps("", replacement, image)];
+    const { image, replacement, placement } = plan.facts as unknown as {
+      image: PlannedImage;
+      replacement: Replacement;
+      placement: Json;
+    };
+    return [
+      buildImageStep(image),
+      importImageStep(image),
+      ...replacementSteps({ prefix: "", replacement, image, placement }),
+    ];
   },
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ToolError } from "./errors.ts";
 import { type DesiredInstance, instanceNameSchema } from "./fleet/model.ts";
 import { readNames } from "./fleet/names.ts";
-import { costOf, planHolder, shortRevision } from "./fleet/plans.ts";
+import { planHolder, planSavings, shortRevision } from "./fleet/plans.ts";
 import { commitDesiredStep, drainStep, type PlannedInstance, retireStep } from "./fleet/steps.ts";
 import type { Json } from "./json.ts";
 import { defineOperation } from "./tool.ts";
@@ -30,10 +30,10 @@ export const instanceRetire = defineOperation({
       facts: { old: old as unknown as Json, before: before as Json },
       changes: [
         { what: `nix/instances.json › ${old.name}`, before: before as Json, after: null },
-        { what: `processes of ${old.instance}`, before: "running", after: "stopped and removed" },
+        { what: `machine of ${old.instance}`, before: "running", after: "stopped and removed" },
       ],
       targets: [{ name: old.name, instance: old.instance, epoch: old.epoch }],
-      cost: costOf(fleet, -1),
+      cost: await planSavings(fleet, 1),
       warnings: [],
     };
   },

@@ -6,6 +6,7 @@ import { imagePrune } from "./image-prune.ts";
 import { instanceLaunch } from "./instance-launch.ts";
 import { instanceReplace } from "./instance-replace.ts";
 import { instanceRetire } from "./instance-retire.ts";
+import { instanceSwitch } from "./instance-switch.ts";
 import { policyChange } from "./policy-change.ts";
 import type { Operation } from "./tool.ts";
 
@@ -16,6 +17,7 @@ export const operations: readonly Operation[] = [
   instanceLaunch,
   instanceReplace,
   instanceRetire,
+  instanceSwitch,
   fleetRoll,
   policyChange,
 ];

@@ -22,7 +22,12 @@ export const policySchema = z.strictObject({
   /** Maintainer ids: numbers as text, never names. */
   approvers: z.array(z.string().regex(/^[0-9]{1,20}$/, "an approver is a maintainer's numeric id")).min(1),
   operations: z.record(z.string().regex(/^[a-z][a-z_]*$/), ruleSchema),
-  budgets: z.strictObject({ usdPerDay: z.number().min(0), usdPerRun: z.number().min(0) }),
+  budgets: z.strictObject({
+    usdPerDay: z.number().min(0),
+    usdPerRun: z.number().min(0),
+    /** What the fleet's machines may cost a month, by list price; without it there is no cap. */
+    usdPerMonth: z.number().min(0).optional(),
+  }),
 });
 export type Policy = z.output<typeof policySchema>;
 

@@ -7,16 +7,14 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { z } from "zod";
 
-const ownerSchema = z.object({
-  pid: z.number().int().positive(),
+export interface LockOwner {
+  pid: number;
   /** Milliseconds since 1970. */
-  startedAt: z.number(),
+  startedAt: number;
   /** Start time of the process in the kernel's ticks; null where the system does not tell. Guards against pid reuse. */
-  processStart: z.string().nullable(),
-});
-export type LockOwner = z.output<typeof ownerSchema>;
+  processStart: string | null;
+}
 
 export interface ProcessLock {
   /** Idempotent. */
@@ -85,10 +83,17 @@ export function readLockOwner(path: string): LockOwner | null {
 /** As `readLockOwner`, from a file of the same form elsewhere. */
 export function readOwnerFile(path: string): LockOwner | null {
   try {
-    return ownerSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    const owner = JSON.parse(readFileSync(path, "utf8")) as Partial<LockOwner> | null;
+    return isOwner(owner) ? owner : null;
   } catch {
     return null;
   }
+}
+
+function isOwner(value: Partial<LockOwner> | null): value is LockOwner {
+  const { pid, startedAt, processStart } = value ?? {};
+  const isPid = typeof pid === "number" && Number.isInteger(pid) && pid > 0;
+  return isPid && typeof startedAt === "number" && (processStart === null || typeof processStart === "string");
 }
 
 /** Whether the process that the note names is still that very process, and runs. */

@@ -24,9 +24,14 @@ export type PutResult =
   /** Someone else got there first; `current` is what stands there now, or null when the key is gone. */
   | { written: false; current: StoreEntry | null };
 
+export interface PutOptions {
+  /** Nobody waits for it, as for a renewal: processes elsewhere need not be told, where telling costs something. */
+  quiet?: true;
+}
+
 export interface Store {
   get(key: string): Promise<StoreEntry | null>;
-  put(key: string, value: Json, condition?: PutCondition): Promise<PutResult>;
+  put(key: string, value: Json, condition?: PutCondition, options?: PutOptions): Promise<PutResult>;
   /** Entries whose key begins with `prefix`, in key order (bytewise). */
   list(prefix: string): Promise<{ key: string; version: Version }[]>;
   /** Returns whether it was deleted; with `ifVersion` only in exactly that state. */
@@ -36,6 +41,15 @@ export interface Store {
   /** Calls back soon after anyone, in any process, changed something. May call without need; never with data. */
   watch(onChange: () => void): () => void;
   close(): Promise<void>;
+  /** `costly`: listing and reading everything is slow and charged for, so what many look at is kept in one summary. */
+  readonly listing?: "cheap" | "costly";
+  /**
+   * A store that remembers what it read forgets it, all of it or what lies below `prefix`: what is read from now on is
+   * not older than this call. A write by version never needs it; a decision that no such write confirms does.
+   */
+  refresh?(prefix?: string): void;
+  /** How far `now()` may be behind the store's true time, milliseconds; it is never ahead. Absent: not at all. */
+  clockErrorMs?(): number;
 }
 
 /** Reads every value below `prefix`; keys that vanish in between are left out. */
@@ -56,13 +70,14 @@ export async function update<T extends Json>(
   store: Store,
   key: string,
   change: (current: T | null) => T | undefined,
+  options?: PutOptions,
 ): Promise<{ changed: boolean; value: T | null; version: Version | null }> {
   let entry = await store.get(key);
   for (let attempt = 0; attempt < updateAttempts; attempt++) {
     const current = (entry?.value ?? null) as T | null;
     const next = change(current);
     if (next === undefined) return { changed: false, value: current, version: entry?.version ?? null };
-    const result = await store.put(key, next, entry ? { ifVersion: entry.version } : { ifAbsent: true });
+    const result = await store.put(key, next, entry ? { ifVersion: entry.version } : { ifAbsent: true }, options);
     if (result.written) return { changed: true, value: next, version: result.version };
     entry = result.current;
   }

@@ -11,6 +11,11 @@ export interface CommitAuthor {
   email: string;
 }
 
+/** How an instance of that name signs its commits. */
+export function commitAuthor(name: string): CommitAuthor {
+  return { name, email: `${name.toLowerCase()}@localhost` };
+}
+
 /** `at`: milliseconds since 1970. */
 export function commitEnvironment(author: CommitAuthor, at: number): Record<string, string> {
   const date = `${Math.floor(at / 1000)} +0000`;

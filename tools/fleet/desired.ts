@@ -11,9 +11,18 @@ interface DesiredRecord {
   /** The fleet repository's commit that says the same. */
   commit: string;
   state: DesiredState;
+  /** What each name ran before its last change: the way back. */
+  previous?: Record<string, string>;
 }
 
-export async function readDesired(store: Store): Promise<{ commit: string; state: DesiredState }> {
+export interface Desired {
+  commit: string;
+  state: DesiredState;
+  /** Revision by name. */
+  previous: Record<string, string>;
+}
+
+export async function readDesired(store: Store): Promise<Desired> {
   const record = (await store.get(key))?.value as unknown as DesiredRecord | undefined;
   const parsed = desiredStateSchema.safeParse(record?.state);
   if (!record || !parsed.success) {
@@ -22,7 +31,7 @@ export async function readDesired(store: Store): Promise<{ commit: string; state
       hint: "start a fresh fleet with `clawdinator up`, or restore the store from a backup",
     });
   }
-  return { commit: record.commit, state: parsed.data };
+  return { commit: record.commit, state: parsed.data, previous: record.previous ?? {} };
 }
 
 export async function writeFirstDesired(store: Store, first: { commit: string; state: DesiredState }): Promise<void> {
@@ -38,6 +47,17 @@ export async function changeDesired(
 ): Promise<void> {
   await update<Json>(store, key, (current) => {
     const record = current as unknown as DesiredRecord;
-    return { ...record, commit, state: change(record.state) } as unknown as Json;
+    const state = change(record.state);
+    const known = { ...record.previous, ...replacedRevisions(record.state, state) };
+    const previous = Object.fromEntries(Object.entries(known).filter(([name]) => name in state.instances));
+    return { ...record, commit, state, previous } as unknown as Json;
   });
+}
+
+function replacedRevisions(before: DesiredState, after: DesiredState): Record<string, string> {
+  const replaced = Object.entries(after.instances).flatMap(([name, { revision }]) => {
+    const old = before.instances[name]?.revision;
+    return old !== undefined && old !== revision ? [[name, old] as const] : [];
+  });
+  return Object.fromEntries(replaced);
 }

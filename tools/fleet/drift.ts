@@ -49,7 +49,8 @@ export function findInstanceDrift(desired: DesiredState, status: FleetStatus, pr
         detail: `${name} runs image ${instance.image}, and ${short(entry.revision)} makes ${image}`,
       });
     }
-    const [wanted, there] = [`${entry.host}/${entry.type}`, `${provider.host}/${provider.type}`];
+    const actualType = instance.image === "checkout" ? "local/process" : `${provider.host}/${provider.type}`;
+    const [wanted, there] = [`${entry.host}/${entry.type}`, actualType];
     if (wanted !== there) {
       items.push({
         kind: "wrong_type",

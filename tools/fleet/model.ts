@@ -74,6 +74,8 @@ export interface InstanceStatus {
   name: string;
   state: InstanceState;
   instance: string;
+  /** The provider's own name of its machine, such as an EC2 instance id; null where it has none. */
+  machine: string | null;
   revision: string;
   image: string;
   dirty: boolean;

@@ -1,15 +1,14 @@
 /** Replacing one holder of a name by a candidate: used for one instance, and for each in a roll. */
 import type { Json } from "../json.ts";
 import type { PlanChange, Step } from "../tool.ts";
-import type { DesiredInstance } from "./model.ts";
+import type { DesiredInstance, DesiredState } from "./model.ts";
 import { desiredEntry, planHolder, shortRevision } from "./plans.ts";
-import type { FleetServices } from "./services.ts";
+import type { FleetServices, PlannedImage } from "./services.ts";
 import {
   awaitReadyStep,
   commitDesiredStep,
   drainStep,
   giveNameStep,
-  type PlannedImage,
   type PlannedInstance,
   proveCandidateStep,
   retireStep,
@@ -23,8 +22,15 @@ export interface Replacement {
 }
 
 export async function planReplacement(fleet: FleetServices, name: string, image: PlannedImage): Promise<Replacement> {
-  const old = await planHolder(fleet, name);
-  const before = (await fleet.desired()).instances[name] ?? null;
+  return replacementOf(fleet, { old: await planHolder(fleet, name), desired: await fleet.desired(), image });
+}
+
+/** The same from what was read already. */
+export function replacementOf(
+  fleet: FleetServices,
+  { old, desired, image }: { old: PlannedInstance; desired: DesiredState; image: PlannedImage },
+): Replacement {
+  const before = desired.instances[old.name] ?? null;
   const entry = { ...(before ?? desiredEntry(fleet, image.revision)), revision: image.revision };
   return { old, before, entry };
 }
@@ -35,16 +41,22 @@ export function replacementChanges(replacement: Replacement, image: PlannedImage
     { what: `nix/instances.json › ${old.name}`, before: before as Json, after: entry as unknown as Json },
     { what: `${old.name} › image`, before: old.image, after: image.id },
     { what: `${old.name} › epoch`, before: old.epoch, after: old.epoch + 1 },
-    { what: `processes of ${old.instance}`, before: "running", after: "stopped and removed" },
+    { what: `machine of ${old.instance}`, before: "running", after: "stopped and removed" },
   ];
 }
 
 /** Candidate, proof, commit, drain, handover, retirement: the old one keeps its name until the new one has proved itself. */
-export function replacementSteps(prefix: string, replacement: Replacement, image: PlannedImage): Step[] {
-  const { old, before, entry } = replacement;
+export function replacementSteps(options: {
+  prefix: string;
+  replacement: Replacement;
+  image: PlannedImage;
+  placement: Json;
+}): Step[] {
+  const { prefix, image, placement } = options;
+  const { old, before, entry } = options.replacement;
   const { name } = old;
   return [
-    startCandidateStep({ prefix, name, image }),
+    startCandidateStep({ prefix, name, image, placement }),
     proveCandidateStep({ prefix, name, image }),
     commitDesiredStep({
       prefix,

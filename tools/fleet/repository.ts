@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { ConfigError, ProviderError } from "../errors.ts";
 import { canonicalJson } from "../json.ts";
 import { type CommitAuthor, commitEnvironment, createBareRepository } from "./bare-repository.ts";
+import { configurationDigest } from "./configuration.ts";
 import { type Git, openGit, withoutCredentials } from "./git.ts";
 import { compareNames, type DesiredState, desiredStateSchema } from "./model.ts";
 import type { FleetRepository } from "./services.ts";
@@ -182,6 +183,10 @@ export function openFleetRepository(options: FleetRepositoryOptions): FleetRepos
     async policyTextAt(at) {
       await ensureCommit(at);
       return fileAt(at, policyFile);
+    },
+    async configuration() {
+      const tip = await inTurn(fetchTip);
+      return { clone: options.clone, commit: tip, digest: await configurationDigest(git, tip) };
     },
     commit: (request) => inTurn(() => commit(request)),
     async commitsSince(since) {

@@ -8,14 +8,8 @@ import type { Step, StepContext } from "../tool.ts";
 import { forgetCandidate, readCandidate, readHolder } from "./heartbeats.ts";
 import type { DesiredInstance, DesiredState, Heartbeat } from "./model.ts";
 import { giveName, readName, releaseName, requestDrain } from "./names.ts";
+import type { ImportedImage, ImportWay, PlannedImage } from "./services.ts";
 import { waitForStore } from "./wait.ts";
-
-/** What a plan says of the image it needs. */
-export interface PlannedImage {
-  revision: string;
-  id: string;
-  digest: string;
-}
 
 /** A holder as it was when the plan was made. */
 export interface PlannedInstance {
@@ -51,6 +45,7 @@ export function buildImageStep(image: PlannedImage): Step {
           revision: built.revision,
           path: built.path,
           bytes: built.bytes,
+          closure: built.closure,
           reused,
         },
       };
@@ -58,34 +53,60 @@ export function buildImageStep(image: PlannedImage): Step {
   };
 }
 
-/** Registers the built image as launchable. */
-export function importImageStep(image: PlannedImage): Step {
+/** Makes the built image launchable. Kept when a later step fails; what an import that failed left behind goes. */
+export function importImageStep(image: PlannedImage, via: ImportWay | null = null): Step {
   return {
     name: "import_image",
-    async run({ fleet, operationId }) {
-      const key = `images/${image.id}`;
-      const record = { formatVersion: 1, ...image, operation: operationId, registeredAt: await fleet.store.now() };
-      const { written } = await fleet.store.put(key, record, { ifAbsent: true });
-      return { result: { image: image.id, snapshot: null, revision: image.revision, reused: !written } };
+    async run(context) {
+      const { store, provider } = context.fleet;
+      const { image: launchable, snapshot, reused } = await provider.importImage(image, { ...context, via });
+      const record = {
+        formatVersion: 1,
+        ...image,
+        ami: launchable === image.id ? null : launchable,
+        snapshot,
+        operation: context.operationId,
+        registeredAt: await store.now(),
+      };
+      const { written } = await store.put(`images/${image.id}`, record, { ifAbsent: true });
+      const result: ImportedImage = {
+        image: launchable,
+        snapshot,
+        revision: image.revision,
+        reused: reused && !written,
+      };
+      return { result: result as unknown as Json };
+    },
+    async compensate(context) {
+      await context.fleet.provider.abandonImport(image, context);
     },
   };
 }
 
 /** The instance id that a launch gets: the same at every attempt. */
-function candidateId(context: Pick<StepContext, "token">): string {
-  return `i-${context.token.slice(0, 12)}`;
+function candidateId(context: Pick<StepContext, "token" | "fleet">): string {
+  return context.fleet.provider.instanceId(context.token);
+}
+
+export interface CandidateOptions {
+  prefix: string;
+  name: string;
+  image: PlannedImage;
+  /** `LaunchPlan.placement`, as the plan binds it. */
+  placement: Json;
 }
 
 /** Starts an instance that proves itself without holding a name. */
-export function startCandidateStep(options: { prefix: string; name: string; image: PlannedImage }): Step {
-  const { name, image } = options;
+export function startCandidateStep(options: CandidateOptions): Step {
+  const { name, image, placement } = options;
   return {
     name: `${options.prefix}start_candidate`,
     async run(context) {
       const instance = candidateId(context);
       const port = (await readName(context.fleet.store, name))?.port ?? null;
       context.progress(`starting ${instance} for ${name}`);
-      await context.fleet.provider.launch({ instance, name, image: image.id, revision: image.revision, port });
+      const { revision } = image;
+      await context.fleet.provider.launch({ instance, name, image: image.id, revision, port, placement });
       return { result: { instance } };
     },
     async compensate(context) {
@@ -223,13 +244,19 @@ export function drainStep(options: { prefix: string; old: PlannedInstance }): St
         hint: "it is stopped instead",
         deadlineMs: settings.drainDeadlineMs + settings.longestCallMs,
         signal: context.signal,
-        check: async () => ((await isFree()) || (await provider.liveness(old.instance)) !== "running" ? true : null),
+        check: async () => ((await isFree()) || (await hasEnded(context.fleet, old)) ? true : null),
       }).catch((error: unknown) => {
         if ((error as ToolError).code !== "deadline") throw error;
       });
       if (!(await isFree())) {
         forced = true;
         await provider.stop(old.instance, { graceMs: settings.longestCallMs, signal: context.signal });
+        if (!(await hasEnded(context.fleet, old))) {
+          throw new ToolError(`${old.instance} neither drained nor could be stopped, so ${old.name} is still its own`, {
+            code: "not_stopped",
+            hint: "it runs where the provider does not see it, such as from a checkout: end it there, or wait for its lease to end",
+          });
+        }
         await releaseName(store, { name: old.name, holder: old.instance });
       }
       return { result: { instance: old.instance, forced } };
@@ -244,11 +271,25 @@ export function drainStep(options: { prefix: string; old: PlannedInstance }): St
           image: old.image,
           revision: old.revision,
           port,
+          placement: null,
         });
       }
       await giveName(fleet.store, { name: old.name, to: old.instance, from: null, leaseMs: fleet.settings.leaseMs });
     },
   };
+}
+
+/**
+ * Nobody acts as this instance any more. What the provider does not know (one that runs from a checkout beside machines
+ * in the cloud) has ended only when its lease has.
+ */
+async function hasEnded(fleet: StepContext["fleet"], old: PlannedInstance): Promise<boolean> {
+  const liveness = await fleet.provider.liveness(old.instance);
+  if (liveness !== "absent") return liveness === "stopped";
+  const record = await readName(fleet.store, old.name);
+  return (
+    record?.holder !== old.instance || (await fleet.store.now()) > record.leaseUntil + fleet.settings.longestCallMs
+  );
 }
 
 /** Gives the free name to the proven candidate; the epoch rises by one. */
@@ -328,8 +369,7 @@ export function retireStep(options: { prefix: string; old: PlannedInstance }): S
 
 async function removeInstance(context: StepContext, instance: string): Promise<void> {
   const { provider, store, settings } = context.fleet;
-  await provider.stop(instance, { graceMs: settings.longestCallMs, signal: context.signal });
-  await provider.remove(instance);
+  await provider.remove(instance, { graceMs: settings.longestCallMs, signal: context.signal });
   await forgetCandidate(store, instance);
 }
 

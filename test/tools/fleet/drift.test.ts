@@ -18,6 +18,7 @@ function running(name: string, more: Partial<InstanceStatus> = {}): InstanceStat
     name,
     state: "ready",
     instance: `i-${name}`,
+    machine: null,
     revision: next,
     image: "local-next",
     dirty: false,

@@ -136,7 +136,14 @@ test.each<[string, (tree: string) => void]>([
   const { image } = await build("HEAD");
   tamper(image.path);
   expect((await provider.deriveImage("HEAD")).built).toBeNull();
-  const spec = { instance: "i-1", name: "CLAWDINATOR-2", image: image.id, revision: commit, port: null };
+  const spec = {
+    instance: "i-1",
+    name: "CLAWDINATOR-2",
+    image: image.id,
+    revision: commit,
+    port: null,
+    placement: null,
+  };
   await expect(provider.launch(spec)).rejects.toMatchObject({ code: "image_damaged" });
   expect(await provider.liveness("i-1")).toBe("absent");
   expect((await build("HEAD")).reused).toBe(false);
@@ -191,7 +198,7 @@ test("an image that an instance is made from stays; any other is removed with wh
   const spec = { formatVersion: 1, instance: "i-1", name: "CLAWDINATOR-2", image: image.id, revision: commit };
   writeFileSync(join(instance, "instance.json"), JSON.stringify({ ...spec, port: null, candidate: false }));
   await expect(provider.removeImage(image.id)).rejects.toMatchObject({ code: "image_in_use" });
-  await provider.remove("i-1");
+  await provider.remove("i-1", { graceMs: 0, signal: new AbortController().signal });
   await provider.removeImage(image.id);
   await provider.removeImage(image.id);
   expect(await provider.listImages()).toEqual([]);

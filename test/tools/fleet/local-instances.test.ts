@@ -12,6 +12,8 @@ import { runModule } from "../../support/run-module.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { waitFor } from "../../support/wait.ts";
 
+const stopOptions = { graceMs: 10_000, signal: new AbortController().signal };
+
 const lockModule = pathToFileURL(join(import.meta.dirname, "../../../tools/process-lock.ts")).href;
 
 /** A process pair that takes the locks as the real one does. `onTerm` is what its gateway does when asked to end. */
@@ -43,7 +45,7 @@ async function setUp(options: { onTerm?: string; onStart?: string } = {}) {
   const provider = createLocalProvider({ home, programRepository: source, node: process.execPath, environment });
   const signal = new AbortController().signal;
   const { image } = await provider.buildImage("HEAD", { progress: () => {}, signal });
-  const spec = { instance: "i-1", name: "CLAWDINATOR-2", image: image.id, revision, port: 18790 };
+  const spec = { instance: "i-1", name: "CLAWDINATOR-2", image: image.id, revision, port: 18790, placement: null };
   const layout = instanceLayout(localLayout(home), spec.instance);
   const stop = (graceMs = 10_000) => provider.stop(spec.instance, { graceMs, signal });
   onTestFinished(() => stop(0));
@@ -77,9 +79,9 @@ test("launches a detached pair with a state directory of its own, once, and list
   await ready();
   expect(starts()).toHaveLength(1);
   expect(await provider.liveness("i-1")).toBe("running");
-  expect(JSON.parse(readFileSync(layout.spec, "utf8"))).toEqual({ formatVersion: 1, ...spec, candidate: true });
-  const { port: _, ...listed } = spec;
-  expect(await provider.list()).toEqual([{ ...listed, liveness: "running" }]);
+  const { port, placement: _, ...listed } = spec;
+  expect(JSON.parse(readFileSync(layout.spec, "utf8"))).toEqual({ formatVersion: 1, ...listed, port, candidate: true });
+  expect(await provider.list()).toEqual([{ ...listed, liveness: "running", machine: null }]);
 });
 
 test("hands on the allowed variables and nothing else", async () => {
@@ -98,15 +100,24 @@ test("stop ends both processes, is confirmed, and is safe to repeat; the directo
   await provider.launch(spec);
   await ready();
   const pids = [readLockOwner(layout.gatewayLock)?.pid ?? 0, readLockOwner(layout.mindLock)?.pid ?? 0];
-  await expect(provider.remove("i-1")).rejects.toMatchObject({ code: "instance_running" });
   await stop();
   expect(pids.map(isAlive)).toEqual([false, false]);
   expect(await provider.liveness("i-1")).toBe("stopped");
   await stop();
-  await provider.remove("i-1");
-  await provider.remove("i-1");
+  await provider.remove("i-1", stopOptions);
+  await provider.remove("i-1", stopOptions);
   await stop();
   expect(await provider.liveness("i-1")).toBe("absent");
+  expect(existsSync(layout.directory)).toBe(false);
+});
+
+test("remove stops what still runs", async () => {
+  const { provider, spec, layout, ready } = await setUp();
+  await provider.launch(spec);
+  await ready();
+  const pids = [readLockOwner(layout.gatewayLock)?.pid ?? 0, readLockOwner(layout.mindLock)?.pid ?? 0];
+  await provider.remove("i-1", stopOptions);
+  expect(pids.map(isAlive)).toEqual([false, false]);
   expect(existsSync(layout.directory)).toBe(false);
 });
 
@@ -121,12 +132,12 @@ test("what a killed launch or removal left goes when it is done again, or undone
   expect(left()).toEqual([]);
   await stop();
   mkdirSync(join(home, "instances", ".removed-i-1"));
-  await provider.remove("i-1");
+  await provider.remove("i-1", stopOptions);
   expect(left()).toEqual([]);
   // A launch that came no further than that, and is undone.
   mkdirSync(join(home, "instances", ".launching-i-1-cccccc"));
   mkdirSync(join(home, "instances", ".removed-i-1"));
-  await provider.remove("i-1");
+  await provider.remove("i-1", stopOptions);
   expect(readdirSync(join(home, "instances"))).toEqual([]);
 });
 

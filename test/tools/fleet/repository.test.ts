@@ -32,6 +32,21 @@ async function setUp() {
   return { home, directory, open, repository: open("i-1"), work, clone, push };
 }
 
+test("what machines are built from has a digest that launches and votes do not change", async () => {
+  const { repository, clone, push } = await setUp();
+  const work = clone();
+  const first = await repository.configuration();
+  expect(first.commit).toBe(await repository.tip());
+  commitFiles(work, { "README.md": "Read me\n", ".github/workflows/other.yml": "on: push\n" });
+  push();
+  const told = await repository.configuration();
+  expect(told.commit).not.toBe(first.commit);
+  expect(told.digest).toBe(first.digest);
+  commitFiles(work, { "nix/settings.json": "{}\n" });
+  push();
+  expect((await repository.configuration()).digest).not.toBe(first.digest);
+});
+
 test("starts from the template, once, with a policy that is valid for one maintainer", async () => {
   const { home, directory, repository } = await setUp();
   const tip = await repository.tip();
@@ -39,8 +54,12 @@ test("starts from the template, once, with a policy that is valid for one mainta
   const policy = parsePolicy(await repository.policyTextAt(tip), "policy.json");
   expect(policy.approvers).toEqual(["1"]);
   expect(git(directory, "ls-tree", "-r", "--name-only", tip).split("\n")).toEqual([
+    ".github/workflows/image.yml",
     "README.md",
+    "flake.nix",
+    "nix/host.nix",
     "nix/instances.json",
+    "nix/settings.json",
     "policy.json",
   ]);
   const replacements = { '"approvers": ["1"]': '"approvers": ["7"]' };

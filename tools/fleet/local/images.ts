@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { ConfigError, ToolError } from "../../errors.ts";
+import type { Program } from "../program.ts";
 import type { Image, ImageDerivation } from "../services.ts";
 import {
   type DependencySource,
@@ -15,7 +16,6 @@ import {
 import { readFileIfThere, syncDirectory, writeFileDurably } from "./files.ts";
 import { imageDirectory, type LocalLayout } from "./layout.ts";
 import { withProcessLock } from "./process.ts";
-import type { Program } from "./program.ts";
 import { canonicalListing, entriesOfListing, imageIdentity, verifyTree } from "./tree.ts";
 
 const recordSchema = z.object({
@@ -106,7 +106,7 @@ export function openImages(options: {
     async derive(revision) {
       const { commit, id, digest } = await identify(revision);
       const built = await verified(id);
-      return { revision: commit, id, digest, built: built && { ...built, revision: commit } };
+      return { revision: commit, id, digest, derivation: null, built: built && { ...built, revision: commit } };
     },
     async usable(id) {
       const record = await readRecord(layout, id);
@@ -139,7 +139,18 @@ export function openImages(options: {
 
 function toImage(layout: LocalLayout, record: ImageRecord): Image {
   const { id, revision, digest, bytes, builtAt } = record;
-  return { id, revision, digest, path: join(imageDirectory(layout, id), "tree"), bytes, builtAt };
+  return {
+    id,
+    revision,
+    digest,
+    derivation: null,
+    path: join(imageDirectory(layout, id), "tree"),
+    bytes,
+    builtAt,
+    closure: null,
+    ami: null,
+    snapshot: null,
+  };
 }
 
 async function readRecord(layout: LocalLayout, id: string): Promise<ImageRecord | null> {

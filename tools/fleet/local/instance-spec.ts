@@ -37,7 +37,7 @@ export async function readSpec(path: string): Promise<InstanceSpec | null> {
 }
 
 /** Makes the instance's directory with its file in one rename; an instance that exists stays as it is. */
-export async function createInstance(layout: InstanceLayout, spec: LaunchSpec): Promise<void> {
+export async function createInstance(layout: InstanceLayout, spec: Omit<LaunchSpec, "placement">): Promise<void> {
   const { instance, name, image, revision, port } = spec;
   const content: InstanceSpec = { formatVersion: 1, instance, name, image, revision, port, candidate: true };
   const text = `${JSON.stringify(content, null, 2)}\n`;

@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { ToolError } from "../../errors.ts";
+import { openProgram } from "../program.ts";
 import type { FleetProvider } from "../services.ts";
 import { openImages } from "./images.ts";
 import { openInstances } from "./instances.ts";
 import { localLayout } from "./layout.ts";
-import { openProgram } from "./program.ts";
 
 export interface LocalProviderOptions {
   /** `$CLAWDINATOR_HOME`. */
@@ -36,10 +36,27 @@ export function createLocalProvider(options: LocalProviderOptions): FleetProvide
 
   return {
     kind: "local",
-    cost: () => ({ monthlyUsd: 0, note: "runs on this machine; about 100 MB of memory while it is idle" }),
+    instanceType: "process",
+    instanceId: (token) => `i-${token.slice(0, 12)}`,
+    planLaunch: async () => ({
+      placement: null,
+      monthlyUsd: 0,
+      currentMonthlyUsd: 0,
+      note: "runs on this machine; about 100 MB of memory while it is idle",
+      warnings: [],
+    }),
+    imageCost: () => ({ onceUsd: 0, monthlyUsd: 0, note: "disk space on this machine" }),
     resolveRevision: (revision) => program.resolve(revision),
     deriveImage: (revision) => images.derive(revision),
     buildImage: (revision, buildOptions) => images.build(revision, buildOptions),
+    // A tree is made anywhere that the gateway runs.
+    checkBuild: async () => ({ needs: [] }),
+    async importImage(image) {
+      // The tree is what instances are launched from: it must be whole, and that is all.
+      const { revision } = await images.usable(image.id);
+      return { image: image.id, snapshot: null, revision, reused: true };
+    },
+    abandonImport: async () => {},
     listImages: () => images.list(),
     async removeImage(id) {
       const user = (await instances.list()).find((instance) => instance.image === id);
@@ -59,7 +76,10 @@ export function createLocalProvider(options: LocalProviderOptions): FleetProvide
       }),
     liveness: (instance) => instances.liveness(instance),
     stop: (instance, stopOptions) => instances.stop(instance, stopOptions),
-    remove: (instance) => instances.remove(instance),
+    async remove(instance, stopOptions) {
+      await instances.stop(instance, stopOptions);
+      await instances.remove(instance);
+    },
     readLog: (instance, lines) => instances.readLog(instance, lines),
     async list() {
       const found = await instances.list();
@@ -69,6 +89,7 @@ export function createLocalProvider(options: LocalProviderOptions): FleetProvide
         image,
         revision,
         liveness,
+        machine: null,
       }));
     },
   };

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { ProviderError, ToolError } from "../../errors.ts";
-import { createBareRepository } from "../bare-repository.ts";
-import { type Git, openGit, withoutCredentials } from "../git.ts";
-import { readFileIfThere, writeFileDurably } from "./files.ts";
-import { withProcessLock } from "./process.ts";
-import { parseListing, type TreeEntry } from "./tree.ts";
+import { ProviderError, ToolError } from "../errors.ts";
+import { createBareRepository } from "./bare-repository.ts";
+import { type Git, openGit, withoutCredentials } from "./git.ts";
+import { readFileIfThere, writeFileDurably } from "./local/files.ts";
+import { withProcessLock } from "./local/process.ts";
+import { parseListing, type TreeEntry } from "./local/tree.ts";
 
 const fullId = /^[0-9a-f]{40}$/;
 const shortId = /^[0-9a-f]{4,39}$/;
