@@ -13,6 +13,8 @@ import { readLockOwner } from "../../tools/process-lock.ts";
 import { table } from "../../tools/text-table.ts";
 import { cloneProgram } from "../support/program.ts";
 import { measureDependencies } from "./dependencies.ts";
+import { measureThousand } from "./fleet-1000.ts";
+import { measureUploads } from "./upload.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const runs = Number(process.env.BENCH_RUNS ?? 5);
@@ -25,6 +27,8 @@ interface Figure {
   least: number;
   most: number;
   limit: number | null;
+  /** The limit is the least that is wanted, not the most. */
+  isLeast: boolean;
   /** A comparable program's gateway, measured elsewhere on a machine of this size. */
   peer: number | null;
 }
@@ -132,7 +136,12 @@ async function approveAndWait(instance: Instance, operation: string, input: unkn
   return performance.now() - begun;
 }
 
-function figure(name: string, unit: string, values: number[], more: { limit?: number; peer?: number } = {}): Figure {
+function figure(
+  name: string,
+  unit: string,
+  values: number[],
+  more: { limit?: number; isLeast?: boolean; peer?: number } = {},
+): Figure {
   const sorted = [...values].sort((a, b) => a - b);
   const round = (value: number | undefined): number => Math.round((value ?? Number.NaN) * 100) / 100;
   return {
@@ -142,6 +151,7 @@ function figure(name: string, unit: string, values: number[], more: { limit?: nu
     least: round(sorted[0]),
     most: round(sorted.at(-1)),
     limit: more.limit ?? null,
+    isLeast: more.isLeast ?? false,
     peer: more.peer ?? null,
   };
 }
@@ -186,6 +196,7 @@ async function measure(): Promise<Figure[]> {
   } finally {
     await stop(fleet);
   }
+  const thousand = await measureThousand({ runs, note });
   const dependencies = measureDependencies(checkout).totalBytes / 1e6;
   return [
     figure("start to ready", "s", restarts, { limit: 0.5, peer: 4.3 }),
@@ -194,6 +205,9 @@ async function measure(): Promise<Figure[]> {
     figure("approve to sibling ready, image built", "s", launches, { limit: 3 }),
     figure("approve to replaced", "s", replaces),
     figure("image build, dependencies linked", "s", builds),
+    figure("status of 1,000 instances on AWS, emulated", "s", thousand.statusSeconds, { limit: 1 }),
+    figure("requests for it", "calls", thousand.calls, { limit: 5 }),
+    figure("plan of a roll of 1,000", "s", thousand.planSeconds, { limit: 1 }),
     figure("production dependencies without Node", "MB", [dependencies], { limit: 260, peer: 647 }),
   ];
 }
@@ -203,20 +217,26 @@ function render(figures: Figure[]): string {
     one.name,
     `${one.value} ${one.unit}`,
     one.least === one.most ? "" : `${one.least} – ${one.most}`,
-    one.limit === null ? "" : `≤ ${one.limit} ${one.unit}`,
+    one.limit === null ? "" : `${one.isLeast ? "≥" : "≤"} ${one.limit} ${one.unit}`,
     one.peer === null ? "" : `${one.peer} ${one.unit}`,
   ]);
   const head = ["figure", "median", "range", "wanted", "a peer"];
   return table([head, ...rows]);
 }
 
+/** `npm run bench -- upload` measures only that. */
+const only = process.argv[2];
+
 try {
-  const figures = await measure();
+  const figures = only === "upload" ? [] : await measure();
+  const uploads = await measureUploads({ directory, program, runs, note });
+  figures.push(...uploads.figures.map(({ name, unit, values, ...more }) => figure(name, unit, values, more)));
   writeFileSync(
     join(checkout, "bench-results.json"),
-    `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures }, null, 2)}\n`,
+    `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures, skipped: uploads.skipped }, null, 2)}\n`,
   );
   process.stdout.write(`${render(figures)}\n`);
+  if (uploads.skipped) process.stdout.write(`uploads: skipped: ${uploads.skipped}\n`);
 } finally {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
