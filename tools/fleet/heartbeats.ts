@@ -1,17 +1,9 @@
-/** Where instances write what they are, and how the fleet's state is read from it. */
+/** Where instances write what they are. */
 import type { Json } from "../json.ts";
-import { readAll, type Store } from "../store.ts";
-import {
-  compareNames,
-  consoleUrl,
-  type FleetStatus,
-  type Heartbeat,
-  heartbeatSchema,
-  type InstanceState,
-  type InstanceStatus,
-} from "./model.ts";
-import { readNames } from "./names.ts";
-import type { InstanceLiveness } from "./services.ts";
+import type { PutOptions, Store } from "../store.ts";
+import { type Heartbeat, heartbeatSchema } from "./model.ts";
+import { readListedNames } from "./names.ts";
+import type { NameRecord } from "./services.ts";
 
 /** A holder's heartbeat lies under its epoch; a candidate has none yet. */
 function heartbeatKey(heartbeat: { instance: string; name: string; epoch: number | null }): string {
@@ -19,8 +11,9 @@ function heartbeatKey(heartbeat: { instance: string; name: string; epoch: number
   return `names/${heartbeat.name}/${heartbeat.epoch}/heartbeat`;
 }
 
-export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {
-  await store.put(heartbeatKey(heartbeat), heartbeat as unknown as Json);
+/** `quiet`: it says only that the instance is still there. */
+export async function writeHeartbeat(store: Store, heartbeat: Heartbeat, options: PutOptions = {}): Promise<void> {
+  await store.put(heartbeatKey(heartbeat), heartbeat as unknown as Json, undefined, options);
 }
 
 /** A candidate's heartbeat; null before its first. */
@@ -42,78 +35,33 @@ function parseHeartbeat(value: Json | undefined): Heartbeat | null {
   return parsed.success ? parsed.data : null;
 }
 
-/** What every instance last said of itself, judged by leases and by what the provider sees. */
-export async function readFleet(options: {
-  store: Store;
-  self: { name: string | null; instance: string };
-  host: string;
-  liveness(instance: string): Promise<InstanceLiveness>;
-}): Promise<FleetStatus> {
-  const { store } = options;
-  const now = await store.now();
-  const holders = new Map<string, number>();
-  const instances: InstanceStatus[] = [];
-  for (const record of await readNames(store)) {
-    if (record.holder === null) continue;
-    holders.set(record.holder, record.epoch);
-    const heartbeat = await readHolder(store, record);
-    const gone = now > record.leaseUntil || (await options.liveness(record.holder)) !== "running";
-    const state: InstanceState = gone ? "lost" : heartbeat ? holderState(heartbeat.state) : "booting";
-    const before = heartbeat ?? (await readCandidate(store, record.holder));
-    instances.push({
-      ...statusOf({ heartbeat: before, now, host: options.host, state }),
-      name: record.name,
-      instance: record.holder,
-      epoch: record.epoch,
-      port: heartbeat?.port ?? record.port,
-    });
-  }
-  for (const entry of await readAll(store, "candidates/")) {
-    const heartbeat = parseHeartbeat(entry.value);
-    if (!heartbeat || holders.has(heartbeat.instance)) continue;
-    const alive = (await options.liveness(heartbeat.instance)) === "running";
-    const state: InstanceState = !alive
-      ? "lost"
-      : heartbeat.state === "drained"
-        ? "draining"
-        : heartbeat.state === "candidate"
-          ? "candidate"
-          : "booting";
-    instances.push(statusOf({ heartbeat, now, host: options.host, state }));
-  }
-  instances.sort(
-    (a, b) =>
-      compareNames(a.name, b.name) || (a.epoch ?? Number.MAX_SAFE_INTEGER) - (b.epoch ?? Number.MAX_SAFE_INTEGER),
-  );
-  return { at: now, instances, self: options.self };
+/** What the fleet's state is judged from. */
+export interface FleetFacts {
+  names: NameRecord[];
+  /** Of holders under their epoch, by name. */
+  holders: ReadonlyMap<string, Heartbeat>;
+  /** By instance; those that hold a name by now may still be among them. */
+  candidates: ReadonlyMap<string, Heartbeat>;
 }
 
-function holderState(state: Heartbeat["state"]): InstanceState {
-  if (state === "ready") return "ready";
-  return state === "draining" || state === "drained" ? "draining" : "booting";
-}
-
-function statusOf(options: {
-  heartbeat: Heartbeat | null;
-  now: number;
-  host: string;
-  state: InstanceState;
-}): InstanceStatus {
-  const { heartbeat, now, state, host } = options;
-  const port = heartbeat?.port ?? null;
-  return {
-    name: heartbeat?.name ?? "",
-    state,
-    instance: heartbeat?.instance ?? "",
-    revision: heartbeat?.revision ?? "",
-    image: heartbeat?.image ?? "",
-    dirty: heartbeat?.dirty ?? false,
-    epoch: heartbeat?.epoch ?? null,
-    port,
-    url: consoleUrl(host, port),
-    heartbeatAgeMs: heartbeat ? Math.max(0, now - heartbeat.at) : null,
-    startedAt: heartbeat?.startedAt ?? null,
-    phases: heartbeat?.phases ?? [],
-    checks: heartbeat?.checks ?? [],
-  };
+/** Reads everything: two listings, and what they list that is in force. */
+export async function readFacts(store: Store): Promise<FleetFacts> {
+  const [below, listedCandidates] = await Promise.all([store.list("names/"), store.list("candidates/")]);
+  const keys = new Set(below.map(({ key }) => key));
+  const names = await readListedNames(store, below);
+  const holders = new Map<string, Heartbeat>();
+  const candidates = new Map<string, Heartbeat>();
+  await Promise.all([
+    ...names.map(async (record) => {
+      // Reading what is not listed would be a request for nothing.
+      if (record.holder === null || !keys.has(heartbeatKey({ ...record, instance: record.holder }))) return;
+      const heartbeat = await readHolder(store, record);
+      if (heartbeat) holders.set(record.name, heartbeat);
+    }),
+    ...listedCandidates.map(async ({ key }) => {
+      const heartbeat = parseHeartbeat((await store.get(key))?.value);
+      if (heartbeat) candidates.set(heartbeat.instance, heartbeat);
+    }),
+  ]);
+  return { names, holders, candidates };
 }

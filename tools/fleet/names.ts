@@ -5,7 +5,7 @@
  */
 import { ToolError } from "../errors.ts";
 import type { Json } from "../json.ts";
-import { readAll, type Store, update } from "../store.ts";
+import { type Store, type StoreEntry, update } from "../store.ts";
 import { compareNames, nameNumber } from "./model.ts";
 import type { NameRecord } from "./services.ts";
 
@@ -17,10 +17,16 @@ export async function readName(store: Store, name: string): Promise<NameRecord |
 
 /** Every name that ever was, in numeric order. */
 export async function readNames(store: Store): Promise<NameRecord[]> {
-  const entries = await readAll(store, "names/");
+  return readListedNames(store, await store.list("names/"));
+}
+
+/** The names among the keys below `names/`, in numeric order; what lies below a name is not read. */
+export async function readListedNames(store: Store, listed: { key: string }[]): Promise<NameRecord[]> {
+  const entries = await Promise.all(
+    listed.filter(({ key }) => key.split("/").length === 2).map(({ key }) => store.get(key)),
+  );
   return entries
-    .filter((entry) => entry.key.split("/").length === 2)
-    .map((entry) => entry.value as unknown as NameRecord)
+    .flatMap((entry) => (entry ? [entry.value as unknown as NameRecord] : []))
     .sort((a, b) => compareNames(a.name, b.name));
 }
 
@@ -55,19 +61,41 @@ export async function giveName(
   return { epoch: (value as unknown as NameRecord).epoch };
 }
 
-/** Extends the holder's lease; false when the name is not this instance's (any more). */
+/**
+ * Extends the holder's lease and returns the name as it is then; null when it is not this instance's (any more). `last`
+ * is what the renewal before returned: while nobody else wrote, this one is a single write.
+ */
 export async function renewName(
   store: Store,
-  options: { name: string; holder: string; epoch: number; leaseMs: number; port: number | null },
-): Promise<boolean> {
-  const now = await store.now();
-  const { value } = await update<Json>(store, keyOf(options.name), (current) => {
+  options: {
+    name: string;
+    holder: string;
+    epoch: number;
+    leaseMs: number;
+    port: number | null;
+    last?: StoreEntry | null;
+  },
+): Promise<StoreEntry | null> {
+  const key = keyOf(options.name);
+  const leaseUntil = (await store.now()) + options.leaseMs;
+  const renewed = (current: Json | null): Json | undefined => {
     const record = current as unknown as NameRecord | null;
     if (record?.holder !== options.holder || record.epoch !== options.epoch) return undefined;
-    return { ...record, leaseUntil: now + options.leaseMs, port: options.port ?? record.port } as unknown as Json;
-  });
-  const record = value as unknown as NameRecord | null;
-  return record?.holder === options.holder && record.epoch === options.epoch;
+    return { ...record, leaseUntil, port: options.port ?? record.port } as unknown as Json;
+  };
+  const next = options.last ? renewed(options.last.value) : undefined;
+  if (options.last && next !== undefined) {
+    // Nobody waits for a renewal; another port is news.
+    const isNews = portOf(next) !== portOf(options.last.value);
+    const result = await store.put(key, next, { ifVersion: options.last.version }, isNews ? {} : { quiet: true });
+    if (result.written) return { key, value: next, version: result.version };
+  }
+  const { changed, value, version } = await update<Json>(store, key, renewed);
+  return changed && version !== null ? { key, value, version } : null;
+}
+
+function portOf(value: Json): number | null {
+  return (value as unknown as NameRecord).port;
 }
 
 /** Makes the name free; the caller is its holder, or has confirmed that the holder is stopped. Idempotent. */

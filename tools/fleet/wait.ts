@@ -3,6 +3,8 @@ import type { Store } from "../store.ts";
 
 /** The store tells of changes; this catches what happens outside it, such as a process that dies. */
 const pollMs = 100;
+/** Where looking costs something, so does what the check asks of the provider. */
+const costlyPollMs = 2_000;
 
 /**
  * Looks again after every change of the store until `check` gives something. Throws ToolError `deadline` after
@@ -21,7 +23,7 @@ export async function waitForStore<T>(
     for (;;) {
       options.signal.throwIfAborted();
       const woken = new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pollMs);
+        const timer = setTimeout(resolve, store.listing === "costly" ? costlyPollMs : pollMs);
         wake = () => {
           clearTimeout(timer);
           resolve();
