@@ -13,6 +13,7 @@ import { apiRoutes } from "../agent/gateway/http/routes.ts";
 import { operations } from "../tools/operations.ts";
 import { type Policy, parsePolicy } from "../tools/policy.ts";
 import { readTools } from "../tools/read-tools.ts";
+import { stackOutputs, stackStatements, stackVariables } from "./stack-tables.ts";
 
 export const generators: Readonly<Record<string, () => string>> = {
   configuration: configurationTable,
@@ -23,6 +24,16 @@ export const generators: Readonly<Record<string, () => string>> = {
   routes: () => routeTable(describeRoutes("tcp")),
   "control-routes": controlRouteTable,
   metrics: metricTable,
+  "stack-variables": () => markdownTable(["Variable", "Default", "Meaning"], stackVariables()),
+  "stack-outputs": () => markdownTable(["Output", "What it is"], stackOutputs()),
+  "permissions-store": () => statementTable("instance_store"),
+  "permissions-secrets": () => statementTable("instance_secrets", "named_secrets", "unnamed_secrets"),
+  "permissions-images": () => statementTable("instance_images"),
+  "permissions-fleet": () => statementTable("instance_fleet"),
+  "permissions-memory": () => statementTable("instance_memory", "memory"),
+  "permissions-sessions": () => statementTable("instance_sessions"),
+  "permissions-vmimport": () => statementTable("vmimport"),
+  "permissions-ci": () => statementTable("ci"),
 };
 
 /** One row for each key of the configuration: key, default, meaning. */
@@ -191,6 +202,11 @@ function routeTable(routes: RouteDescription[]): string {
 function metricTable(): string {
   const rows = metrics.map(({ name, type, help }) => [`\`${name}\``, type, help]);
   return markdownTable(["Metric", "Type", "Meaning"], rows);
+}
+
+/** What policy documents of the stack allow, and why. */
+function statementTable(...documents: string[]): string {
+  return markdownTable(["Statement", "Actions", "Why"], documents.flatMap(stackStatements));
 }
 
 function markdownTable(head: string[], rows: string[][]): string {
