@@ -1,0 +1,71 @@
+/** Questions at the terminal. Without one nothing is asked, and the caller says which option to give instead. */
+import { createInterface } from "node:readline/promises";
+
+export interface Prompt {
+  isPossible: boolean;
+  /** One line, as typed, without its end. */
+  ask(question: string): Promise<string>;
+  /** As `ask`; what is typed is not shown. */
+  askHidden(question: string): Promise<string>;
+}
+
+export function createPrompt(options: {
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+  signal: AbortSignal;
+}): Prompt {
+  const { input, output, signal } = options;
+  return {
+    isPossible: input.isTTY === true && output.isTTY === true,
+    async ask(question) {
+      const reader = createInterface({ input, output });
+      try {
+        return (await reader.question(question, { signal })).trim();
+      } finally {
+        reader.close();
+      }
+    },
+    askHidden: (question) => readHidden({ input, output, signal, question }),
+  };
+}
+
+/** Reads keys one by one with the terminal's echo off, which is what raw mode does. */
+function readHidden(options: {
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+  signal: AbortSignal;
+  question: string;
+}): Promise<string> {
+  const { input, output, signal } = options;
+  output.write(options.question);
+  return new Promise((resolve, reject) => {
+    let typed = "";
+    const end = (work: () => void): void => {
+      input.off("data", onData);
+      signal.removeEventListener("abort", onAbort);
+      input.setRawMode(false);
+      input.pause();
+      output.write("\n");
+      work();
+    };
+    const onAbort = (): void => end(() => reject(signal.reason));
+    const onKey = (key: string): "end" | "more" => {
+      // Ctrl-C does not become a signal in raw mode.
+      if (key === "\u0003") end(() => process.kill(process.pid, "SIGINT"));
+      else if (key === "\r" || key === "\n") end(() => resolve(typed.trim()));
+      else if (key === "\u0004") end(() => resolve(""));
+      else {
+        typed = key === "\u007f" || key === "\b" ? typed.slice(0, -1) : typed + (key >= " " ? key : "");
+        return "more";
+      }
+      return "end";
+    };
+    const onData = (chunk: Buffer): void => {
+      for (const key of chunk.toString("utf8")) if (onKey(key) === "end") return;
+    };
+    signal.addEventListener("abort", onAbort);
+    input.setRawMode(true);
+    input.resume();
+    input.on("data", onData);
+  });
+}
