@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ConfigError } from "../tools/errors.ts";
+import { awsSettingsSchema } from "../tools/fleet/aws/settings.ts";
 import { instanceNameSchema } from "../tools/fleet/model.ts";
 
 const seconds = z.number().positive().max(86_400);
@@ -19,7 +20,12 @@ const modelSchema = z
   })
   .describe("a model");
 
-export const configSchema = z.strictObject({
+const configObject = z.strictObject({
+  provider: z
+    .enum(["local", "aws"])
+    .default("local")
+    .describe("where instances live: `local`, processes on this machine; `aws`, EC2 instances"),
+  aws: awsSettingsSchema.optional().describe("the AWS account; needed with `provider: aws`"),
   instanceName: instanceNameSchema.default("CLAWDINATOR-1").describe("name that `clawdinator up` takes"),
   gateway: z
     .strictObject({
@@ -47,8 +53,33 @@ export const configSchema = z.strictObject({
       proposalsPerRun: z.number().int().min(0).max(50).default(3).describe("operations that one run may propose"),
     })
     .prefault({}),
+  memory: z
+    .strictObject({
+      directory: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("where the hive mind's documents lie, shared by all instances; default below the state directory"),
+    })
+    .prefault({}),
+  secrets: z
+    .strictObject({
+      directory: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "where an instance keeps its secrets as files; default `/run/agenix` on AWS, else `secrets` below the state directory",
+        ),
+    })
+    .prefault({}),
   conversations: z
     .strictObject({
+      directory: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("where conversations lie, shared by all instances; default below the state directory"),
       mode: z
         .enum(["interrupt", "queue"])
         .default("interrupt")
@@ -66,14 +97,21 @@ export const configSchema = z.strictObject({
     .prefault({}),
   fleet: z
     .strictObject({
-      candidateSeconds: seconds.default(60).describe("a candidate that has not proved itself by then is removed"),
+      repository: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("address of the fleet repository; default a bare repository below the state directory"),
+      candidateSeconds: seconds
+        .optional()
+        .describe("a candidate that has not proved itself by then is removed; default 60, on AWS 900"),
       drainSeconds: seconds.default(20).describe("time for running answers to end before they are handed over"),
       leaseSeconds: z
         .number()
         .min(1)
-        .max(600)
-        .default(15)
-        .describe("an instance that was silent for this long counts as lost"),
+        .max(3600)
+        .optional()
+        .describe("an instance that was silent for this long counts as lost; default 15, on AWS 900"),
     })
     .prefault({}),
   log: z
@@ -82,7 +120,38 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** By provider: a process starts within a second, a machine boots; and each renewal on S3 is paid for. */
+const timing = { local: { candidateSeconds: 60, leaseSeconds: 15 }, aws: { candidateSeconds: 900, leaseSeconds: 900 } };
+
+export const configSchema = configObject
+  .superRefine((config, context) => {
+    const missing = config.provider !== "aws" ? [] : missingForAws(config);
+    for (const [path, message] of missing) context.addIssue({ code: "custom", path: path.split("."), message });
+  })
+  .transform((config) => ({ ...config, fleet: { ...config.fleet, ...fleetTiming(config) } }));
 export type Config = z.output<typeof configSchema>;
+
+function fleetTiming({ provider, fleet }: z.output<typeof configObject>) {
+  const { candidateSeconds, leaseSeconds } = timing[provider];
+  return {
+    candidateSeconds: fleet.candidateSeconds ?? candidateSeconds,
+    leaseSeconds: fleet.leaseSeconds ?? leaseSeconds,
+  };
+}
+
+function missingForAws(config: z.output<typeof configObject>): [string, string][] {
+  const needed: [string, unknown, string][] = [
+    ["aws", config.aws, "needed with `provider: aws`: at least `bucket`, an output of the stack in tofu/"],
+    ["fleet.repository", config.fleet.repository, "needed with `provider: aws`: the address of the fleet repository"],
+    [
+      "program.repository",
+      config.program.repository,
+      "needed with `provider: aws`: the repository that images are built from",
+    ],
+  ];
+  return needed.filter(([, value]) => value === undefined).map(([path, , message]) => [path, message]);
+}
 
 /** Reads and checks the file; a missing default file is an empty configuration, a missing named one is an error. */
 export function loadConfig(options: { path: string; required: boolean }): Config {
@@ -140,7 +209,7 @@ function keysAt(path: string[]): string[] {
 
 /** Walks the schema's plain form: used for messages and for the generated table in README.md. */
 export function configShape(): { at(path: string[]): Record<string, JsonSchema> | undefined; root: JsonSchema } {
-  const root = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  const root = z.toJSONSchema(configObject, { io: "input", unrepresentable: "any" }) as JsonSchema;
   return {
     root,
     at: (path) => path.reduce<JsonSchema | undefined>((schema, key) => schema?.properties?.[key], root)?.properties,

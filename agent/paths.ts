@@ -43,7 +43,13 @@ export function defaultHome(environment: NodeJS.ProcessEnv = process.env): strin
   return join(state, "clawdinator");
 }
 
-export function fleetPaths(home: string): FleetPaths {
+/** What of the configuration moves the shared directories elsewhere, such as to a file system that machines share. */
+export interface SharedDirectories {
+  memory: { directory?: string | undefined };
+  conversations: { directory?: string | undefined };
+}
+
+export function fleetPaths(home: string, shared?: SharedDirectories): FleetPaths {
   const fleet = join(home, "fleet");
   return {
     home,
@@ -53,8 +59,8 @@ export function fleetPaths(home: string): FleetPaths {
     repository: join(fleet, "repo.git"),
     program: join(fleet, "program.git"),
     store: join(fleet, "store.sqlite"),
-    memory: join(fleet, "memory"),
-    conversations: join(fleet, "conversations"),
+    memory: shared?.memory.directory ?? join(fleet, "memory"),
+    conversations: shared?.conversations.directory ?? join(fleet, "conversations"),
     images: join(fleet, "images"),
     instances: join(home, "instances"),
   };

@@ -6,7 +6,10 @@ import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseCLI, startVitest } from "vitest/node";
+import { setUpEmulator } from "./support/aws.ts";
 import { findChromium } from "./support/chromium.ts";
+import { findMinistack } from "./support/ministack.ts";
+import { whyNoNixBuild } from "./support/nix-build.ts";
 import { CountingReporter, formatCounts } from "./support/reporter.ts";
 
 const isContinuousIntegration = /^(1|true)$/i.test(process.env.CI ?? "");
@@ -20,15 +23,15 @@ function ensureChromium(): void {
     );
     return;
   }
-  const hasApt = spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0;
-  if (hasApt && process.getuid?.() === 0) {
+  if (canInstall()) {
     say("the console's tests need Chromium: installing Debian's package `chromium` with apt-get");
     const failure = aptGet(["update"]) ?? aptGet(["install", "-y", "--no-install-recommends", "chromium"]);
     if (failure === null && findChromium()) return;
     say(`apt-get could not install it:\n${failure ?? "no `chromium` in PATH after the installation"}`);
   }
-  const remedy = hasApt ? "as root: apt-get install chromium" : "install Chromium, or set CHROMIUM to its path";
-  say(`Chromium is missing, so the tests that drive the console in a browser are skipped (${remedy})`);
+  say(
+    "Chromium is missing, so the tests that drive the console in a browser are skipped (Debian, as root: apt-get install chromium; or set CHROMIUM to its path)",
+  );
 }
 
 /** Null on success, else the last lines of what it said. */
@@ -41,6 +44,33 @@ function aptGet(parameters: string[]): string | null {
   });
   if (result.status === 0) return null;
   return result.error?.message ?? `${result.stdout}${result.stderr}`.trim().split("\n").slice(-10).join("\n");
+}
+
+/** Says what the tests of the AWS provider run against; installs it here where it is missing, so that no test waits. */
+function ensureEmulator(): void {
+  let kind = setUpEmulator();
+  if (kind === null && canInstall()) {
+    say("the tests of the AWS provider need an emulator: installing Debian's python3-venv with apt-get");
+    const failure = aptGet(["update"]) ?? aptGet(["install", "-y", "--no-install-recommends", "python3-venv"]);
+    if (failure !== null) say(`apt-get could not install it:\n${failure}`);
+    kind = setUpEmulator();
+  }
+  if (kind === null) {
+    say("no AWS emulator can be had: install Python 3 with venv (Debian: apt-get install python3-venv)");
+    process.exit(1);
+  }
+  say(`the AWS provider is tested against ${kind}`);
+  say(
+    findMinistack() === null
+      ? "ministack cannot be installed, so IAM's policies are read and not enforced"
+      : "IAM's policies are enforced by ministack",
+  );
+  const noNix = whyNoNixBuild();
+  say(noNix === null ? "images are built by a real nix" : noNix);
+}
+
+function canInstall(): boolean {
+  return spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0 && process.getuid?.() === 0;
 }
 
 function ensureGit(): void {
@@ -57,6 +87,7 @@ async function main(): Promise<void> {
   process.chdir(dirname(import.meta.dirname));
   ensureGit();
   ensureChromium();
+  ensureEmulator();
   const { filter, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);
   const reporter = new CountingReporter({ print: (line) => void writeSync(1, `${line}\n`) });
   const vitest = await startVitest("test", filter, {

@@ -155,7 +155,18 @@ export function buildCommandLine(): Command {
     "propose to make the image of a commit launchable",
     "clawdinator image import HEAD",
     async (context, [revision], options) => (await import("./image.ts")).importImage(context, revision, options),
-  ).option("--wait", "wait for the approval and the end");
+  )
+    .option("--via <way>", "how it becomes an AMI: ebs-direct or vm-import; default `aws.importWay`")
+    .option("--wait", "wait for the approval and the end");
+  add(
+    image,
+    "upload <file>",
+    "send a raw disk image to AWS as an EBS snapshot; run again, it goes on where it stopped",
+    "clawdinator image upload nixos.img --region eu-central-1",
+    async (context, [file], options) => (await import("./image-upload.ts")).upload(context, file ?? "", options),
+  )
+    .option("--parent <snapshot>", "snapshot to build on; only what differs is sent")
+    .option("--region <region>", "AWS region; default $AWS_REGION, else eu-central-1");
   add(image, "list", "built images, newest first", "clawdinator image list", async (context) =>
     (await import("./image.ts")).list(context),
   );
@@ -166,6 +177,16 @@ export function buildCommandLine(): Command {
     "clawdinator image prune --keep 3",
     async (context, _parameters, options) => (await import("./image.ts")).prune(context, options),
   ).option("--keep <number>", "newest images to keep besides those in use", parseCount);
+  add(
+    image,
+    "publish",
+    "build the image of a commit and register it on AWS, without a gateway",
+    "clawdinator image publish --revision HEAD --config nix/settings.json",
+    async (context, _parameters, options) => (await import("./image-publish.ts")).publish(context, options),
+  )
+    .option("--revision <revision>", "commit, branch or tag of the program; default: HEAD")
+    .option("--via <way>", "ebs-direct or vm-import; default: `aws.importWay` of the configuration")
+    .option("--config <path>", "the fleet's configuration, such as nix/settings.json of the fleet repository");
 
   const memory = group("memory", "the hive mind's documents");
   const memoryModule = () => import("./memory.ts");
@@ -249,6 +270,75 @@ export function buildCommandLine(): Command {
     async (context) => (await maintainersModule()).login(context),
   );
 
+  const secrets = group("secrets", "keys and tokens, for all instances or for one; values go in and never come out");
+  const secretsModule = () => import("./secrets.ts");
+  const configOption = () =>
+    new Option("--config <path>", "the fleet of this configuration, past any gateway that runs here");
+  const instanceOption = () =>
+    new Option("--instance <name>", "for this instance alone; its own go before the shared ones");
+  const fileOption = () =>
+    new Option("--from-file <path>", "the value; default: standard input, or a prompt without echo");
+  add(
+    secrets,
+    "list",
+    "secrets by name, source, version and who has taken them up",
+    "clawdinator secrets list",
+    async (context, _parameters, options) => (await secretsModule()).list(context, options),
+  ).addOption(configOption());
+  add(
+    secrets,
+    "put <name>",
+    "store a secret, new or changed",
+    "clawdinator secrets put github-app-pem --from-file app.private-key.pem",
+    async (context, [name], options) => (await secretsModule()).put(context, name ?? "", options),
+  )
+    .addOption(instanceOption())
+    .addOption(fileOption())
+    .addOption(configOption())
+    .allowExcessArguments()
+    .hook("preAction", refuseValue);
+  add(
+    secrets,
+    "rotate <name>",
+    "change a secret in use; running instances take it up without a restart",
+    "clawdinator secrets rotate anthropic-api-key --wait",
+    async (context, [name], options) => (await secretsModule()).rotate(context, name ?? "", options),
+  )
+    .addOption(instanceOption())
+    .addOption(fileOption())
+    .option("--wait", "until every running instance has taken it up")
+    .option("--confirm", "drop the previous value, which is kept until then")
+    .option("--undo", "bring the previous value back")
+    .addOption(configOption())
+    .allowExcessArguments()
+    .hook("preAction", refuseValue);
+
+  add(
+    program,
+    "bootstrap",
+    "make a fleet on AWS, up to its first instance; run it again to go on",
+    "clawdinator bootstrap --remote git@github.com:YOU/fleet.git --dry-run",
+    async (context, _parameters, options) => {
+      const { bootstrap } = await import("../../bootstrap/main.ts");
+      await bootstrap({ home: context.home, given: options, output: context.output, environment: process.env });
+    },
+  )
+    .option("--remote <address>", "empty git repository that becomes the fleet repository")
+    .option("--name <name>", "the first instance; default: CLAWDINATOR-1")
+    .option("--region <region>", "AWS region; default: $AWS_REGION, else eu-central-1")
+    .option("--fleet <name>", "name of the fleet, which tells two of an account apart; default: clawdinator")
+    .option("--fleet-repository <directory>", "working clone of the fleet repository; default: ~/FLEET-fleet")
+    .option("--program-repository <address>", "where instances get the program; default: this checkout's origin")
+    .option("--revision <revision>", "commit, branch or tag of the program; default: this checkout's commit")
+    .option("--build <place>", "where the image is built: here (needs nix) or ci (GitHub Actions); default: here")
+    .option("--ami <id>", "an AMI that exists, in place of a build")
+    .option("--via <way>", "how the image becomes an AMI: ebs-direct (default) or vm-import")
+    .option("--secret <name=file>", "a secret's file, such as discord-token=token.txt; may be repeated", collect)
+    .option("--only <step>", "this step alone, again")
+    .option("--dry-run", "show the plan and its cost, change nothing")
+    .option("--yes", "agree to the plan without being asked")
+    .option("--teardown", "list what exists of the fleet and remove it");
+
   add(program, "pause", "start and propose no operation until resumed", "clawdinator pause", async (context) =>
     (await import("./fleet.ts")).pause(context, true),
   );
@@ -271,6 +361,19 @@ export function buildCommandLine(): Command {
     (await import("./doctor.ts")).version(context),
   );
   return program;
+}
+
+/** A value on the command line is seen by every process of the machine and kept by shells; it is not shown once more. */
+function refuseValue(command: Command): void {
+  if (command.args.length <= 1) return;
+  throw new UsageError(
+    "a secret's value is not given on the command line, where others can read it; take this one as known to them",
+    `give it at the prompt, on standard input, or with --from-file: clawdinator secrets ${command.name()} NAME`,
+  );
+}
+
+function collect(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), text];
 }
 
 function parsePort(text: string): number {

@@ -4,11 +4,12 @@ import { accessSync, constants, mkdirSync, statfsSync } from "node:fs";
 import { promisify } from "node:util";
 import { describeError, ToolError } from "../../tools/errors.ts";
 import type { Check } from "../../tools/fleet/model.ts";
-import { loadConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import { programRoot, readCheckout, readVersion } from "../gateway/identity.ts";
 import { fleetPaths } from "../paths.ts";
 import { connect } from "./client.ts";
 import type { CommandContext } from "./context.ts";
+import { readConfig } from "./read-config.ts";
 
 const run = promisify(execFile);
 
@@ -42,9 +43,10 @@ export async function doctor(context: CommandContext): Promise<void> {
       return `${Math.round(free / 1e9)} GB`;
     }),
     await check("configuration", async () => {
-      loadConfig({ path: fleetPaths(home).config, required: false });
-      return fleetPaths(home).config;
+      readConfig(home);
+      return process.env.CLAWDINATOR_CONFIG || fleetPaths(home).config;
     }),
+    ...(await providerChecks(home)),
     ...(await gatewayChecks(context)),
   ];
   const ok = checks.every((one) => one.ok);
@@ -54,6 +56,28 @@ export async function doctor(context: CommandContext): Promise<void> {
   if (!ok && !context.output.json)
     throw new ToolError("something is not as it should be", { code: "unhealthy", hint: "see the lines that say FAIL" });
   if (!ok) process.exitCode = 1;
+}
+
+/** Of the cloud, where there is one; the cloud's code is loaded only then. */
+async function providerChecks(home: string): Promise<Check[]> {
+  let config: Config;
+  try {
+    config = readConfig(home);
+  } catch {
+    // The check of the configuration has said it.
+    return [];
+  }
+  if (config.provider !== "aws" || !config.aws) return [];
+  const [{ createAwsClients }, { awsChecks }] = await Promise.all([
+    import("../../tools/fleet/aws/clients.ts"),
+    import("./doctor-aws.ts"),
+  ]);
+  const clients = createAwsClients({ region: config.aws.region });
+  try {
+    return await awsChecks({ clients, settings: config.aws, name: config.instanceName });
+  } finally {
+    clients.close();
+  }
 }
 
 async function gatewayChecks(context: CommandContext): Promise<Check[]> {

@@ -32,7 +32,11 @@ export async function importImage(
   revision: string | undefined,
   options: Record<string, unknown>,
 ): Promise<void> {
-  const approval = await propose(context, "ami_import", revision ? { revision } : {});
+  const { via } = options;
+  const approval = await propose(context, "ami_import", {
+    ...(revision ? { revision } : {}),
+    ...(typeof via === "string" ? { via } : {}),
+  });
   if (options.wait !== true && approval.state === "pending") {
     context.output.result(
       approval,
@@ -53,9 +57,10 @@ export async function list(context: CommandContext): Promise<void> {
     images.length === 0
       ? "no image is built yet: clawdinator image build"
       : table(
-          ["IMAGE", "REVISION", "BUILT (UTC)", "MB"],
+          ["IMAGE", "AMI", "REVISION", "BUILT (UTC)", "MB"],
           images.map((image) => [
             image.id,
+            image.ami ?? "–",
             shortId(image.revision),
             timeOf(image.builtAt),
             (image.bytes / 1e6).toFixed(1),

@@ -6,6 +6,7 @@ import { ToolError } from "../../tools/errors.ts";
 import { fleetPaths } from "../paths.ts";
 import type { CommandContext } from "./context.ts";
 import { table, timeOf, UsageError } from "./output.ts";
+import { readConfig } from "./read-config.ts";
 
 async function withMemory<T>(
   context: CommandContext,
@@ -13,7 +14,7 @@ async function withMemory<T>(
 ): Promise<T> {
   const author = userInfo().username;
   const memory = openMemory({
-    directory: fleetPaths(context.home).memory,
+    directory: fleetPaths(context.home, readConfig(context.home)).memory,
     writer: `cli-${author}-${process.pid}`.replace(/[^A-Za-z0-9]/g, "-"),
     index: join(context.home, "cache", "memory-index"),
   });

@@ -114,6 +114,7 @@ export function createApprovals(options: {
   const approvals: Approvals = {
     async propose(request) {
       const id = approvalId(request.key);
+      store.refresh?.();
       const existing = await read(id);
       if (existing) return toView(existing);
       const record = await draftRecord(id, request);
@@ -123,6 +124,8 @@ export function createApprovals(options: {
     },
 
     async decide({ id, actor, decision }) {
+      // Who may vote is read from the policy, which the write of the vote does not depend on.
+      store.refresh?.();
       const before = await read(id);
       if (!before) {
         return refuse(
@@ -175,6 +178,8 @@ export function createApprovals(options: {
     },
 
     async execute(id, prepare) {
+      // The facts are many keys, and the deciding write depends on one: none of them may be remembered ones.
+      store.refresh?.();
       const record = await read(id);
       if (record?.state !== "approved") return false;
       if ((await store.now()) >= record.expiresAt) {

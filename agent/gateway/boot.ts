@@ -74,7 +74,7 @@ export async function bootInstance(options: BootOptions): Promise<Boot> {
   supervisor.start();
   return {
     ...options,
-    paths: fleetPaths(home),
+    paths: fleetPaths(home, config),
     identity,
     log,
     supervisor,

@@ -1,7 +1,5 @@
 /** What a gateway works with, put together from its store, its provider and the fleet repository. */
-import { join } from "node:path";
-import { createLocalProvider } from "../../tools/fleet/local/provider.ts";
-import { openFleetRepository } from "../../tools/fleet/repository.ts";
+import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
 import { type PolicyInForce, readPolicy } from "../../tools/policy-pin.ts";
 import type { Store } from "../../tools/store.ts";
@@ -9,6 +7,7 @@ import type { FleetPaths } from "../paths.ts";
 import type { OperationView } from "../protocol.ts";
 import { type Approvals, createApprovals, type Planner } from "./approvals.ts";
 import { type AuditLog, createAuditLog } from "./audit.ts";
+import type { Backend } from "./backend.ts";
 import type { Boot } from "./boot.ts";
 import { createFleetServices } from "./fleet-services.ts";
 import { programRoot, readCheckout } from "./identity.ts";
@@ -50,12 +49,16 @@ export interface CoreEvents {
   onOperation(operation: OperationView): void;
 }
 
-export function createCore(boot: Boot, store: Store, events: CoreEvents): Core {
-  const { home, config, environment, identity, log } = boot;
+/** What it needs of a boot; the bootstrap has these without being an instance. */
+export type CoreBoot = Pick<Boot, "config" | "identity" | "log" | "paths">;
+
+export function createCore(boot: CoreBoot, backend: Backend, events: CoreEvents): Core {
+  const { config, identity, log } = boot;
+  const { store, provider, repository } = backend;
   const { instance, name } = identity;
   const isCheckout = identity.image === "checkout";
   const { paths } = boot;
-  const author = { name, email: `${name.toLowerCase()}@localhost` };
+  const author = commitAuthor(name);
   const program = { revision: identity.revision ?? "checkout", dirty: false };
   const programRead = isCheckout
     ? readCheckout(programRoot).then((found) => void Object.assign(program, found))
@@ -65,17 +68,6 @@ export function createCore(boot: Boot, store: Store, events: CoreEvents): Core {
 
   const audit = createAuditLog(store);
   const pause = createPause(store);
-  const repository = openFleetRepository({
-    directory: paths.repository,
-    clone: join(identity.paths.directory, "fleet.git"),
-    author,
-    environment,
-  });
-  const provider = createLocalProvider({
-    home,
-    programRepository: config.program.repository ?? (isCheckout ? programRoot : null),
-    environment,
-  });
   const fleet = createFleetServices({
     store,
     provider,

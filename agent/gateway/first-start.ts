@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeFirstDesired } from "../../tools/fleet/desired.ts";
 import { desiredStateSchema } from "../../tools/fleet/model.ts";
-import { instanceType } from "../../tools/fleet/plans.ts";
 import { createFleetRepository } from "../../tools/fleet/repository.ts";
 import type { FleetRepository } from "../../tools/fleet/services.ts";
 import { pinFirstPolicy } from "../../tools/policy-pin.ts";
@@ -17,22 +16,26 @@ import type { Maintainers } from "./maintainers.ts";
 /** Makes the fleet repository with one instance that runs from the checkout, and puts its policy in force. */
 export async function ensureFleet(options: {
   store: Store;
-  paths: FleetPaths;
+  /** Path of the fleet repository, made when it is missing; an address is one that exists. */
+  fleetRepository: string;
   repository: FleetRepository;
   name: string;
   author: { name: string; email: string };
 }): Promise<void> {
-  const { store, paths, repository } = options;
+  const { store, fleetRepository, repository } = options;
   const [desired, pin] = [await store.get("fleet/desired"), await store.get("policy/pin")];
-  if (desired && pin && existsSync(paths.repository)) return;
-  const entry = { host: "local", type: instanceType, revision: "checkout", tokenSecret: null };
+  const isRemote = /^[a-z+]+:\/\/|^[^/]+@[^/]+:/.test(fleetRepository);
+  if (desired && pin && (isRemote || existsSync(fleetRepository))) return;
+  const entry = { host: "local", type: "process", revision: "checkout", tokenSecret: null };
   const instances = JSON.stringify({ [options.name]: entry }, null, 2).replaceAll("\n", "\n  ");
-  const made = await createFleetRepository({
-    directory: paths.repository,
-    template: join(programRoot, "nix", "templates", "fleet"),
-    replacements: { '"instances": {}': `"instances": ${instances}` },
-    author: options.author,
-  });
+  const made = isRemote
+    ? { created: false as const }
+    : await createFleetRepository({
+        directory: fleetRepository,
+        template: join(programRoot, "nix", "templates", "fleet"),
+        replacements: { '"instances": {}': `"instances": ${instances}` },
+        author: options.author,
+      });
   const commit = made.created ? made.commit : await repository.tip();
   const policyText = made.created ? made.files["policy.json"] : await repository.policyTextAt(commit);
   const state = made.created

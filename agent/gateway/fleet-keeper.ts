@@ -5,8 +5,9 @@
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { readDesired } from "../../tools/fleet/desired.ts";
 import type { DriftItem } from "../../tools/fleet/model.ts";
-import { readNames } from "../../tools/fleet/names.ts";
-import type { FleetServices } from "../../tools/fleet/services.ts";
+import { readName, readNames } from "../../tools/fleet/names.ts";
+import type { FleetServices, NameRecord, ProvidedInstance } from "../../tools/fleet/services.ts";
+import { createSummaryWriter } from "../../tools/fleet/summary.ts";
 import { digestOf, type Json } from "../../tools/json.ts";
 import { parsePolicy, policyDigest } from "../../tools/policy.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
@@ -16,11 +17,21 @@ import type { Approvals } from "./approvals.ts";
 import type { AuditLog } from "./audit.ts";
 import type { Operations } from "./operations.ts";
 
-/** A look at the repository costs a process; people who push by hand can wait this long. */
-const lookEveryMs = 2_000;
-const leaseMs = 15_000;
+/** How often the keeper looks, and for how long it is the keeper without saying so again. */
+const paces = {
+  /** A look at the repository costs a process; people who push by hand can wait this long. */
+  cheap: { lookEveryMs: 2_000, leaseMs: 15_000 },
+  /** Renewing the lease costs money, and a look is a request to the provider and to the repository's host. */
+  costly: { lookEveryMs: 30_000, leaseMs: 600_000 },
+};
 const firstRestartMs = 1_000;
 const longestRestartMs = 300_000;
+
+export interface FleetKeeper {
+  /** Does what is due, where this instance is the keeper or can become it. Called often. */
+  look(): Promise<void>;
+  stop(): void;
+}
 
 export function createFleetKeeper(options: {
   store: Store;
@@ -31,19 +42,31 @@ export function createFleetKeeper(options: {
   operations: Operations;
   audit: AuditLog;
   log: Log;
-}): { look(): Promise<void> } {
+  /** Further upkeep that one instance at a time looks after; returns at once. */
+  onUpkeep?: (() => void) | undefined;
+}): FleetKeeper {
   const { store, instance, fleet, approvals, operations, audit, log } = options;
+  const { lookEveryMs, leaseMs } = paces[store.listing ?? "cheap"];
+  const summary = store.listing === "costly" ? createSummaryWriter({ store, leaseMs: fleet.settings.leaseMs }) : null;
   let nextLook = 0;
+  let isKeeper = false;
   let lastSeen = "";
   const restarts = new Map<string, { at: number; delayMs: number }>();
 
   async function holdsLease(): Promise<boolean> {
     const now = await store.now();
-    const { value } = await update<Json>(store, "leases/fleet-keeper", (current) => {
-      const record = current as { holder: string; until: number } | null;
-      if (record && record.holder !== instance && record.until > now) return undefined;
-      return { formatVersion: 1, holder: instance, until: now + leaseMs };
-    });
+    // A clock that is behind would have this one go on while another begins.
+    const late = now + (store.clockErrorMs?.() ?? 0);
+    const { value } = await update<Json>(
+      store,
+      "leases/fleet-keeper",
+      (current) => {
+        const record = current as { holder: string; until: number } | null;
+        const lasts = record !== null && record.until > (record.holder === instance ? late + (leaseMs * 2) / 3 : now);
+        return lasts ? undefined : { formatVersion: 1, holder: instance, until: now + leaseMs };
+      },
+      { quiet: true },
+    );
     return (value as { holder: string } | null)?.holder === instance;
   }
 
@@ -130,23 +153,37 @@ export function createFleetKeeper(options: {
     };
   }
 
+  async function isBusy(): Promise<boolean> {
+    return (await operations.list()).some((operation) => operation.endedAt === null);
+  }
+
+  /** A mind outlives its gateway for a while; then the lease tells that nobody acts under the name. */
+  async function isLost(record: NameRecord, spec: ProvidedInstance | undefined): Promise<boolean> {
+    return spec?.liveness === "stopped" || (await store.now()) > record.leaseUntil;
+  }
+
+  /** Asked again just before acting, of the store itself: what was remembered may be behind. */
+  async function isStillLost(record: NameRecord, spec: ProvidedInstance): Promise<boolean> {
+    store.refresh?.();
+    const latest = await readName(store, record.name);
+    return latest?.holder === record.holder && (await isLost(latest, spec)) && !(await isBusy());
+  }
+
   /** Starts what died; never in the middle of an operation, which may be stopping it on purpose. */
   async function restartLost(): Promise<void> {
-    const busy = (await operations.list()).some((operation) => operation.endedAt === null);
-    if (busy) return;
-    const now = await store.now();
-    for (const record of await readNames(store)) {
+    if (await isBusy()) return;
+    const [names, provided] = [await readNames(store), await fleet.provider.list()];
+    for (const record of names) {
       if (record.holder === null || record.holder === instance) continue;
-      // A mind outlives its gateway for a while; then the lease tells that nobody acts under the name.
-      const isSilent = now > record.leaseUntil;
-      if (!isSilent && (await fleet.provider.liveness(record.holder)) !== "stopped") {
+      const spec = provided.find((one) => one.instance === record.holder);
+      if (!(await isLost(record, spec))) {
         restarts.delete(record.holder);
         continue;
       }
-      const spec = (await fleet.provider.list()).find((one) => one.instance === record.holder);
       if (!spec || spec.image === "checkout") continue;
       const planned = restarts.get(record.holder) ?? { at: 0, delayMs: firstRestartMs };
       if (performance.now() < planned.at) continue;
+      if (!(await isStillLost(record, spec))) return;
       restarts.set(record.holder, {
         at: performance.now() + planned.delayMs,
         delayMs: Math.min(planned.delayMs * 2, longestRestartMs),
@@ -157,6 +194,7 @@ export function createFleetKeeper(options: {
         image: spec.image,
         revision: spec.revision,
         port: record.port,
+        placement: null,
       });
       if (!started) continue;
       await audit.write({
@@ -171,11 +209,18 @@ export function createFleetKeeper(options: {
 
   return {
     async look() {
-      if (performance.now() < nextLook) return;
-      nextLook = performance.now() + lookEveryMs;
-      if (!(await holdsLease())) return;
+      const isDue = performance.now() >= nextLook;
+      if (!isDue && !(summary && isKeeper)) return;
+      if (isDue) nextLook = performance.now() + lookEveryMs;
+      isKeeper = await holdsLease();
+      if (!isKeeper) return;
+      await summary?.look();
+      if (!isDue) return;
       await restartLost();
       await proposeUnapproved();
+      options.onUpkeep?.();
     },
+
+    stop: () => summary?.stop(),
   };
 }

@@ -1,9 +1,8 @@
 /** What fleet operations need, put together from the store, the provider and the fleet repository. */
 import { changeDesired, readDesired } from "../../tools/fleet/desired.ts";
 import { findInstanceDrift, findRepositoryDrift, type ProviderFacts } from "../../tools/fleet/drift.ts";
-import { readFleet } from "../../tools/fleet/heartbeats.ts";
 import type { DesiredState, FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
-import { instanceType } from "../../tools/fleet/plans.ts";
+import { readFleet } from "../../tools/fleet/read-fleet.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
 import { formatPolicy } from "../../tools/policy.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
@@ -26,7 +25,7 @@ export function createFleetServices(options: {
       store,
       self: { name: options.self().name, instance: options.self().instance },
       host: options.host,
-      liveness: (instance) => provider.liveness(instance),
+      list: () => provider.list(),
     });
 
   /** Images are derived, not built; one whose commit cannot be found any more is left out. */
@@ -38,7 +37,7 @@ export function createFleetServices(options: {
       const derived = await provider.deriveImage(revision).catch(() => null);
       if (derived) images.set(revision, derived.id);
     }
-    return { host: provider.kind, type: instanceType, images };
+    return { host: provider.kind, type: provider.instanceType, images };
   };
 
   return {
@@ -46,6 +45,7 @@ export function createFleetServices(options: {
     provider,
     repository,
     settings: options.settings,
+    monthlyBudgetUsd: async () => (await readPolicy(store)).policy.budgets.usdPerMonth ?? null,
     get self() {
       return options.self();
     },

@@ -93,6 +93,9 @@ export function createInbox(store: Store): Inbox {
         answer: null,
       };
       const key = claimKey(message.channel, message.id);
+      // Asked again and again while the answer is being made: a claim that is this holder's needs no write to show it.
+      const before = (await store.get(key))?.value as unknown as Claim | undefined;
+      if (before?.state === "claimed" && before.instance === instance && before.epoch === epoch) return "resumed";
       const created = await store.put(key, claim as unknown as Json, { ifAbsent: true });
       if (created.written) return "claimed";
       const { changed, value } = await update<Json>(store, key, (current) => {
@@ -128,6 +131,8 @@ export function createInbox(store: Store): Inbox {
     async takeConversation(conversation, name) {
       const owner = await inbox.ownerOf(conversation);
       if (owner === name) return name;
+      // Whether the former one's name is held is no part of the write below.
+      if (owner !== null) store.refresh?.(`names/${owner}`);
       if (owner !== null && (await readName(store, owner))?.holder != null) return owner;
       const { value } = await update<Json>(store, `conversations/${conversation}`, (current) => {
         const latest = (current as { name: string } | null)?.name ?? null;

@@ -4,7 +4,7 @@
  */
 import { ToolError } from "../../tools/errors.ts";
 import type { Json } from "../../tools/json.ts";
-import { type Store, update } from "../../tools/store.ts";
+import { type PutOptions, type Store, update } from "../../tools/store.ts";
 import type { Operation, Plan } from "../../tools/tool.ts";
 import type { OperationState, OperationView, StepState } from "../protocol.ts";
 import type { ApprovalRecord } from "./approval-record.ts";
@@ -82,6 +82,34 @@ export function createJournal(options: {
   const { store, self } = options;
   const keyOf = (id: string): string => `operations/${id}`;
 
+  const changeRecord = async (
+    id: string,
+    apply: (record: OperationRecord) => OperationRecord | undefined,
+    putOptions?: PutOptions,
+  ): Promise<{ changed: boolean; record: OperationRecord }> => {
+    const { changed, value } = await update<Json>(
+      store,
+      keyOf(id),
+      (current) => (current ? (apply(parseRecord(current, id)) as unknown as Json | undefined) : undefined),
+      putOptions,
+    );
+    return { changed, record: parseRecord(value, id) };
+  };
+
+  const writeOwn = async (
+    id: string,
+    apply: (record: OperationRecord) => OperationRecord,
+    putOptions?: PutOptions,
+  ): Promise<OperationRecord> => {
+    const owned = (current: OperationRecord): OperationRecord => {
+      if (current.owner?.instance !== self) throw new OwnershipLost(id);
+      return apply(current);
+    };
+    const { record } = await changeRecord(id, owned, putOptions);
+    options.onWrite(record);
+    return record;
+  };
+
   const journal: Journal = {
     async read(id) {
       const value = (await store.get(keyOf(id)))?.value;
@@ -129,17 +157,11 @@ export function createJournal(options: {
 
     async renew(id) {
       const until = (await store.now()) + ownerLeaseMs;
-      await journal.write(id, (current) => ({ ...current, owner: { instance: self, until } }));
+      // Quiet: nobody waits for it, and telling of it every few seconds would have everybody look at everything.
+      await writeOwn(id, (current) => ({ ...current, owner: { instance: self, until } }), { quiet: true });
     },
 
-    async write(id, apply) {
-      const { record } = await journal.change(id, (current) => {
-        if (current.owner?.instance !== self) throw new OwnershipLost(id);
-        return apply(current);
-      });
-      options.onWrite(record);
-      return record;
-    },
+    write: (id, apply) => writeOwn(id, apply),
 
     writeStep: (id, name, apply) =>
       journal.write(id, (record) => ({
@@ -147,12 +169,7 @@ export function createJournal(options: {
         steps: record.steps.map((step) => (step.name === name ? apply(step) : step)),
       })),
 
-    async change(id, apply) {
-      const { changed, value } = await update<Json>(store, keyOf(id), (current) =>
-        current ? (apply(parseRecord(current, id)) as unknown as Json | undefined) : undefined,
-      );
-      return { changed, record: parseRecord(value, id) };
-    },
+    change: (id, apply) => changeRecord(id, apply),
 
     async discard(id, version) {
       await store.delete(keyOf(id), { ifVersion: version });

@@ -4,6 +4,9 @@ import type { Store } from "../../tools/store.ts";
 import type { ApprovalView, AuditEntry, LiveEvent, OperationView } from "../protocol.ts";
 import type { Claim } from "./inbox.ts";
 
+/** Where the fleet's state costs requests, it is looked at this often while somebody watches. */
+const costlyFleetMs = 3_000;
+
 export interface Live {
   subscribe(listener: (event: LiveEvent) => void): () => void;
   publish(event: LiveEvent): void;
@@ -22,6 +25,7 @@ export function createLive(options: {
   const listeners = new Set<(event: LiveEvent) => void>();
   const seen = new Map<string, string>();
   let lastFleet = "";
+  let nextFleet = 0;
   let primed = false;
 
   const publish = (event: LiveEvent): void => {
@@ -37,6 +41,21 @@ export function createLive(options: {
       changed.push(key);
     }
     return changed;
+  };
+
+  /** Null when it is as it was. Ages move by themselves; what counts is when a heartbeat was written. */
+  const changedFleet = async (): Promise<FleetStatus | null> => {
+    if (store.listing === "costly") nextFleet = performance.now() + costlyFleetMs;
+    const fleet = await options.fleet();
+    const shape = JSON.stringify(
+      fleet.instances.map((instance) => ({
+        ...instance,
+        heartbeatAgeMs: fleet.at - (instance.heartbeatAgeMs ?? fleet.at),
+      })),
+    );
+    if (shape === lastFleet) return null;
+    lastFleet = shape;
+    return fleet;
   };
 
   return {
@@ -59,16 +78,7 @@ export function createLive(options: {
         await changesBelow(recentAuditPrefix(await store.now())),
         await changesBelow("fleet/paused"),
       ];
-      const fleet = await options.fleet();
-      // Ages move by themselves; what counts is when a heartbeat was written.
-      const shape = JSON.stringify(
-        fleet.instances.map((instance) => ({
-          ...instance,
-          heartbeatAgeMs: fleet.at - (instance.heartbeatAgeMs ?? fleet.at),
-        })),
-      );
-      const fleetChanged = shape !== lastFleet;
-      lastFleet = shape;
+      const fleet = performance.now() < nextFleet ? null : await changedFleet();
       if (!primed) {
         // A watcher has just read everything; only what comes after is news.
         primed = true;
@@ -93,7 +103,7 @@ export function createLive(options: {
         if (entry) publish({ type: "audit", entry });
       }
       if (paused.length > 0) publish({ type: "paused", paused: await options.isPaused() });
-      if (fleetChanged) publish({ type: "fleet", fleet });
+      if (fleet) publish({ type: "fleet", fleet });
     },
   };
 }

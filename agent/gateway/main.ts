@@ -1,19 +1,20 @@
 /** The gateway: everything deterministic about an instance, put together and kept going until it is stopped. */
 import { ConfigError, describeError } from "../../tools/errors.ts";
+import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
 import { readName } from "../../tools/fleet/names.ts";
+import { openBackend } from "./backend.ts";
 import type { Boot } from "./boot.ts";
 import { createCore, longestCallMs } from "./core.ts";
 import { createDoor } from "./door.ts";
 import { ensureFirstMaintainer, ensureFleet } from "./first-start.ts";
 import { abandonReaders } from "./http/abandoned.ts";
 import { startControl } from "./http/server.ts";
-import { readVersion } from "./identity.ts";
+import { programRoot, readVersion } from "./identity.ts";
 import { startMindServer } from "./mind-server.ts";
 import { describeOperations } from "./operation-registry.ts";
 import { createPresence } from "./presence.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduler } from "./scheduler.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
 
 export interface Gateway {
   instance: string;
@@ -57,9 +58,18 @@ async function assemble(
   const { home, config, identity, log, supervisor } = boot;
   const { instance, name } = identity;
   const isCheckout = identity.image === "checkout";
-  const store = await openSqliteStore({ path: boot.paths.store });
-  cleanup.push(() => store.close());
-  const core = createCore(boot, store, {
+  const backend = await openBackend({
+    home,
+    paths: boot.paths,
+    config,
+    directory: identity.paths.directory,
+    checkout: isCheckout ? programRoot : null,
+    author: commitAuthor(name),
+    environment: boot.environment,
+  });
+  const { store } = backend;
+  cleanup.push(() => backend.close());
+  const core = createCore(boot, backend, {
     onChange: () => scheduler.wake(),
     onOperation: (operation) => {
       scheduler
@@ -105,7 +115,18 @@ async function assemble(
     },
     onChange: () => scheduler.wake(),
   });
-  const scheduler = createScheduler({ ...core, instance, name, presence, runs, log });
+  const { environment } = boot;
+  const seeds = await openSeedKeeper();
+  if (seeds) cleanup.push(() => seeds.stop());
+  const onUpkeep = seeds ? () => seeds.look() : undefined;
+  const scheduler = createScheduler({ ...core, instance, name, presence, runs, log, onUpkeep });
+  const onCheck = presence.setCheck;
+  const secretFiles = backend.clients
+    ? await import("./secrets-start.ts").then(({ keepSecretFiles }) =>
+        keepSecretFiles({ ...backend, config, home, environment, name, onCheck, log }),
+      )
+    : null;
+  if (secretFiles) cleanup.push(() => secretFiles.stop());
   const mind = Promise.withResolvers<void>();
   const mindServer = await startMindServer({
     socket: identity.paths.mindSocket,
@@ -133,7 +154,9 @@ async function assemble(
 
   const api = { ...core, home, config, identity, runs, presence, scheduler, log };
   // Both parts of a first start begin before either is awaited.
-  const fleetMade = isCheckout ? presence.phase("fleet", () => ensureFleet({ ...core, name })) : Promise.resolve();
+  const fleetMade = isCheckout
+    ? presence.phase("fleet", () => ensureFleet({ ...core, ...backend, name }))
+    : Promise.resolve();
   fleetMade.catch(() => {});
   const loginToken = isCheckout
     ? await ensureFirstMaintainer({ maintainers, paths, name: options.maintainerName, audit, instance })
@@ -164,7 +187,19 @@ async function assemble(
   ready.catch((error: unknown) => log("error", "start failed", { error: describeError(error).message }));
   return { instance, name, url: door.url, loginToken, ready, ended: ended.promise, stop };
 
+  /** Null where there is no bucket for seeds. */
+  async function openSeedKeeper() {
+    const { clients, fleetRepository } = backend;
+    const programRepository = config.program.repository;
+    if (!clients || !config.aws || !programRepository) return null;
+    const { createSeedKeeper } = await import("./seed-keeper.ts");
+    const { directory } = identity.paths;
+    const { bucket } = config.aws;
+    return createSeedKeeper({ ...boot, store, clients, bucket, programRepository, fleetRepository, directory });
+  }
+
   async function becomeReady(): Promise<void> {
+    if (secretFiles) await presence.phase("secrets", () => secretFiles.look());
     await presence.phase("mind", () => mind.promise);
     if (presence.epoch() === null) await presence.phase("proof", scheduler.prove);
     // One that holds its name already answers at once; its checks follow.

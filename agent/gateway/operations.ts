@@ -136,6 +136,9 @@ export function createOperations(options: {
           continue;
         }
         if (record.steps.every((step) => step.attempts === 0)) {
+          // The journal is newer than its approval: a remembered approval could still say that nothing was decided.
+          store.refresh?.(`approvals/${record.approval}`);
+          store.refresh?.("fleet/paused");
           const approval = await options.approvalState(record.approval);
           if (approval === "approved" || (await options.isPaused())) continue;
           // The journal was prepared and the approval then decided otherwise: nothing of it ran, nothing will.

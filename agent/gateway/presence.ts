@@ -5,7 +5,7 @@
 import { forgetCandidate, writeHeartbeat } from "../../tools/fleet/heartbeats.ts";
 import type { BootPhase, Check, Heartbeat } from "../../tools/fleet/model.ts";
 import { giveName, isDrainRequested, readName, releaseName, renewName } from "../../tools/fleet/names.ts";
-import type { Store } from "../../tools/store.ts";
+import type { Store, StoreEntry } from "../../tools/store.ts";
 
 export type PresenceState = Heartbeat["state"];
 
@@ -43,10 +43,14 @@ export function createPresence(options: {
   const phases: BootPhase[] = [];
   const checks = new Map<string, Check>();
   const startedAt = Date.now();
+  // Where each write is charged for, the renewals alone say that the instance lives; see docs/cost.md.
+  const beatEveryMs = store.listing === "costly" ? leaseMs : leaseMs / 5;
   let state: PresenceState = "booting";
   let epoch: number | null = null;
   /** Monotonic time until which the lease is surely ours: counted from before the store was asked. */
   let leaseEnd = 0;
+  /** The name as the last renewal left it: the next one needs no reading. */
+  let renewed: StoreEntry | null = null;
   let isSettled = false;
   let lastBeat = 0;
   let dirty = true;
@@ -71,18 +75,27 @@ export function createPresence(options: {
   });
 
   const beat = async (): Promise<void> => {
+    const isNews = dirty;
     dirty = false;
     lastBeat = performance.now();
-    await writeHeartbeat(store, { ...heartbeat(), at: await store.now() });
+    try {
+      await writeHeartbeat(store, { ...heartbeat(), at: await store.now() }, isNews ? {} : { quiet: true });
+    } catch (error) {
+      // Nobody has heard of it yet: the next look tells it.
+      dirty ||= isNews;
+      throw error;
+    }
   };
 
   const renew = async (): Promise<boolean> => {
     if (epoch === null) return false;
     const asked = performance.now();
     const { port } = options.describe();
-    const ours = await renewName(store, { name, holder: instance, epoch, leaseMs, port });
-    if (ours) leaseEnd = asked + leaseMs;
-    return ours;
+    renewed = await renewName(store, { name, holder: instance, epoch, leaseMs, port, last: renewed });
+    if (renewed === null) return false;
+    // The store's clock may be behind, and the lease's end with it: another may believe it over that much earlier.
+    leaseEnd = asked + leaseMs - (store.clockErrorMs?.() ?? 0);
+    return true;
   };
 
   const activate = async (next: number): Promise<void> => {
@@ -180,7 +193,7 @@ export function createPresence(options: {
       } else if (epoch !== null) {
         await lose();
       }
-      if (dirty || performance.now() - lastBeat > leaseMs / 5) await beat();
+      if (dirty || performance.now() - lastBeat > beatEveryMs) await beat();
     },
 
     async settled() {

@@ -19,6 +19,9 @@ import type { Runs } from "./runs.ts";
 /** Leases, expiries and heartbeats move without anyone writing to the store. */
 const tickMs = 1_000;
 
+/** An approved plan that cannot be started is planned anew at each attempt: where that costs something, not at each tick. */
+const costlyRetryMs = 15_000;
+
 export interface Scheduler {
   start(): void;
   wake(): void;
@@ -48,12 +51,15 @@ export function createScheduler(options: {
   audit: AuditLog;
   pause: Pause;
   log: Log;
+  /** For the instance that looks after the fleet: what else is due, again and again. */
+  onUpkeep?: (() => void) | undefined;
 }): Scheduler {
   const { store, instance, name, presence, approvals, operations, inbox, runs, live, log } = options;
   const onError = (error: unknown): void =>
     log("error", "a round failed and will be repeated", { error: describeError(error).message });
   const proofs = new Map<string, (proof: Proof) => void>();
   const keeper = createFleetKeeper({ ...options, operations, approvals });
+  const notBefore = new Map<string, number>();
   let started = false;
 
   const presenceLoop = createLoop(() => presence.refresh(), onError);
@@ -89,9 +95,15 @@ export function createScheduler(options: {
 
   async function runApproved(): Promise<void> {
     for (const id of await approvals.approved()) {
+      if (performance.now() < (notBefore.get(id) ?? 0)) continue;
+      // Nothing that is written depends on the pause, so what was remembered of it must not decide.
+      store.refresh?.("fleet/paused");
+      if (await options.pause.isPaused()) return;
+      if (store.listing === "costly") notBefore.set(id, performance.now() + costlyRetryMs);
       // One that cannot be started now must not hold up the others.
       await approvals
         .execute(id, (record) => operations.start(record))
+        .then(() => notBefore.delete(id))
         .catch((error: unknown) => {
           log("error", "an approved plan cannot be started yet", { approval: id, error: describeError(error).message });
         });
@@ -160,6 +172,7 @@ export function createScheduler(options: {
       started = false;
       stopWatching();
       if (timer) clearInterval(timer);
+      keeper.stop();
       await Promise.all([presenceLoop.stop(), workLoop.stop()]);
     },
   };

@@ -6,6 +6,7 @@ import { acquireProcessLock } from "../../tools/process-lock.ts";
 import { loadConfig } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
 import { fleetPaths, instancePaths } from "../paths.ts";
+import { secretFile } from "../secret-files.ts";
 import { makeMind } from "./mind.ts";
 import { selectModel } from "./models/select.ts";
 import { workspaceDirectory } from "./prompt.ts";
@@ -44,9 +45,10 @@ async function start(write: (line: string) => void): Promise<number> {
   });
   const { home, instance } = values;
   if (!home || !instance) throw new Error("--home and --instance are needed");
-  const fleet = fleetPaths(home);
+  const configPath = values.config ?? fleetPaths(home).config;
+  const config = loadConfig({ path: configPath, required: values.config !== undefined });
+  const fleet = fleetPaths(home, config);
   const paths = instancePaths(home, instance);
-  const config = loadConfig({ path: values.config ?? fleet.config, required: values.config !== undefined });
   const log = createLog({ least: config.log.level, write, base: { process: "mind", instance } });
   const lock = acquireProcessLock(paths.mindLock);
   if (lock === null) {
@@ -55,7 +57,7 @@ async function start(write: (line: string) => void): Promise<number> {
   }
   const memory = openMemory({ directory: fleet.memory, writer: instance, index: paths.index });
   const mind = makeMind({
-    model: await selectModel(config, process.env),
+    model: await selectModel(config, process.env, { keyFile: secretFile({ config, home, name: "openai-api-key" }) }),
     memory,
     memoryDirectory: fleet.memory,
     limits: { turns: config.limits.turns, tokens: config.limits.tokens, seconds: config.limits.runSeconds },

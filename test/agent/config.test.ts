@@ -85,6 +85,30 @@ test.each([null, [], "text", 3])("refuses %j as a whole file", (raw) => {
   expect(error.message).toContain("(the whole file)");
 });
 
+test("the provider decides how patient the fleet is, and what is given wins", () => {
+  const aws = {
+    provider: "aws",
+    aws: { bucket: "fleet-bucket" },
+    fleet: { repository: "https://example.org/fleet.git" },
+    program: { repository: "https://example.org/program.git" },
+  };
+  expect(parseConfig({}, "c").fleet).toMatchObject({ candidateSeconds: 60, leaseSeconds: 15 });
+  expect(parseConfig(aws, "c").fleet).toMatchObject({ candidateSeconds: 900, leaseSeconds: 900 });
+  const given = parseConfig({ ...aws, fleet: { ...aws.fleet, leaseSeconds: 60 } }, "c");
+  expect(given.fleet).toMatchObject({ candidateSeconds: 900, leaseSeconds: 60 });
+  expect(given.aws).toMatchObject({ region: "eu-central-1", instanceType: "t3.small", rootGiB: 40 });
+});
+
+test("on AWS everything that is missing is named at once, with where it comes from", () => {
+  const error = failure(() => parseConfig({ provider: "aws", aws: { region: "Frankfurt" } }, "c.json"));
+  expect(error.message).toMatch(/aws\.region: a region is written like eu-central-1/);
+  expect(error.message).toMatch(/aws\.bucket: /);
+  const rest = failure(() => parseConfig({ provider: "aws" }, "c.json"));
+  for (const key of ["aws", "fleet.repository", "program.repository"]) {
+    expect(rest.message).toMatch(new RegExp(`^  ${key}: needed with .provider: aws.`, "m"));
+  }
+});
+
 test("every key has a description and every value key but optional ones a default, for the table in README.md", () => {
   const missing: string[] = [];
   const visit = (schema: ReturnType<typeof configShape>["root"], key: string): void => {

@@ -45,7 +45,7 @@ test("describes each command with its own options, their defaults and the exampl
   expect(text).toContain('```sh\nclawdinator ask "spawn a sibling" --wait\n```');
   // Options of every command are described once, hidden ones nowhere.
   expect(text.match(/`--json`/g)).toHaveLength(1);
-  expect(text).not.toContain("--instance");
+  expect(text).not.toContain("--instance <id>");
 });
 
 test("lists the routes of the port, and apart from them those of the control socket, with who may call them", () => {

@@ -29,7 +29,7 @@ export function breakHolder(program: string): string {
   const file = "tools/fleet/names.ts";
   const text = readFileSync(join(program, file), "utf8");
   const broken = text.replace(
-    /(export async function renewName\([^{]*\{[^}]*\},\n\): Promise<boolean> \{\n)/,
+    /(export async function renewName\([^{]*\{[^}]*\},\n\): Promise<StoreEntry \| null> \{\n)/,
     `$1  if (options) throw new Error("${holderFailure}");\n`,
   );
   if (broken === text) throw new Error(`${file} has no renewName of the form that is known here`);

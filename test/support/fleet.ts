@@ -63,13 +63,26 @@ export interface TestFleet {
 /** Registers what is to be done when the fleet is needed no more; done in reverse order. */
 type AtEnd = (work: () => void | Promise<void>, timeoutMs?: number) => void;
 
+export interface FleetOptions {
+  config?: Record<string, unknown>;
+  /** Where the state directory is made; default a temporary one. */
+  directory?: string;
+  /** A clone of the program that is there already; default a new one in that directory. */
+  program?: string;
+  /** Variables of every process of the fleet. */
+  environment?: Record<string, string>;
+  /** Opens the store that the configuration names; default the one on local disk. */
+  openStore?: () => Promise<Store>;
+  atEnd?: AtEnd;
+}
+
 /** Makes it, without starting it. Everything is stopped and removed when the test ends. */
-export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: AtEnd } = {}): TestFleet {
+export function makeFleet(options: FleetOptions = {}): TestFleet {
   const { atEnd = onTestFinished } = options;
-  const directory = temporaryDirectory(atEnd);
+  const directory = options.directory ?? temporaryDirectory(atEnd);
   const home = join(directory, "state");
   mkdirSync(home, { mode: 0o700 });
-  const program = cloneProgram(directory);
+  const program = options.program ?? cloneProgram(directory);
   const config = join(home, "config.json");
   writeFileSync(config, JSON.stringify({ gateway: { port: 0 }, ...options.config }));
   let child: ChildProcess | null = null;
@@ -86,6 +99,7 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
     HOME: directory,
     CLAWDINATOR_HOME: home,
     NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "test-compile"),
+    ...options.environment,
   });
   const command = ["--disable-warning=ExperimentalWarning", join(program, "agent", "main.ts")];
 
@@ -228,7 +242,8 @@ export function makeFleet(options: { config?: Record<string, unknown>; atEnd?: A
     async store() {
       const [known] = stores;
       if (known) return known;
-      const store = await openSqliteStore({ path: join(home, "fleet", "store.sqlite") });
+      const open = options.openStore ?? (() => openSqliteStore({ path: join(home, "fleet", "store.sqlite") }));
+      const store = await open();
       stores.push(store);
       return store;
     },
@@ -258,7 +273,7 @@ export function shareFleet(options: { config?: Record<string, unknown> } = {}): 
 }
 
 /** Makes a fleet and starts its first instance. */
-export async function startFleet(options: Parameters<typeof makeFleet>[0] = {}): Promise<TestFleet> {
+export async function startFleet(options: FleetOptions = {}): Promise<TestFleet> {
   const fleet = makeFleet(options);
   await fleet.start();
   return fleet;

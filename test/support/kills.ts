@@ -226,16 +226,45 @@ async function suspend(home: string, pid: number): Promise<void> {
 /** Nothing is orphaned and nothing is there twice. `epochs`: who holds a name now, and in which epoch. */
 export async function expectConsistent(fleet: TestFleet, epochs: Record<string, number>): Promise<void> {
   const { home } = fleet;
+  const instances = await expectRecordsConsistent(fleet, { epochs, repository: join(home, "fleet", "repo.git") });
+  expect(instancesBelow(home).sort()).toEqual(instances);
+  expect(readdirSync(join(home, "instances")).filter((name) => name.startsWith("."))).toEqual([]);
+  await expectProcesses(home, instances);
+}
+
+/** What the store and the fleet repository say fits together; returns the holders, sorted. */
+export async function expectRecordsConsistent(
+  fleet: TestFleet,
+  expected: { epochs: Record<string, number>; repository: string },
+): Promise<string[]> {
   const store = await fleet.store();
   const names = (await readAll(store, "names/"))
     .filter(({ key }) => key.split("/").length === 2)
     .map(({ value }) => value as unknown as NameRecord);
   const holders = names.filter(({ holder }) => holder !== null);
-  expect(Object.fromEntries(holders.map(({ name, epoch }) => [name, epoch]))).toEqual(epochs);
-
+  expect(Object.fromEntries(holders.map(({ name, epoch }) => [name, epoch]))).toEqual(expected.epochs);
   const instances = holders.map(({ holder }) => String(holder)).sort();
-  expect(instancesBelow(home).sort()).toEqual(instances);
-  expect(readdirSync(join(home, "instances")).filter((name) => name.startsWith("."))).toEqual([]);
+
+  expect(await store.list("candidates/")).toEqual([]);
+  const now = await store.now();
+  const leases = (await readAll(store, "leases/")).map(
+    ({ value }) => value as unknown as { holder: string; until: number },
+  );
+  expect(leases.filter(({ holder, until }) => until > now && !instances.includes(holder))).toEqual([]);
+  const live = (await readAll(store, "operations/"))
+    .map(({ value }) => value as unknown as OperationView)
+    .filter(({ endedAt }) => endedAt === null);
+  expect(live).toEqual([]);
+
+  const trailers = git(expected.repository, "log", "--format=%(trailers:key=Operation,valueonly,separator=)", "HEAD")
+    .split("\n")
+    .filter(Boolean);
+  expect(trailers.filter((trailer, index) => trailers.indexOf(trailer) !== index)).toEqual([]);
+  return instances;
+}
+
+/** Below this state directory run the two processes of each of these instances, and nothing else. */
+export async function expectProcesses(home: string, instances: string[]): Promise<void> {
   const wanted = instances.flatMap((instance) => [`${instance} gateway`, `${instance} mind`]);
   const running = (): string[] =>
     processesBelow(home)
@@ -261,27 +290,6 @@ export async function expectConsistent(fleet: TestFleet, epochs: Record<string, 
     { timeoutMs: 10_000 },
   ).catch(() => {});
   expect(staying).toEqual([]);
-
-  expect(await store.list("candidates/")).toEqual([]);
-  const now = await store.now();
-  const leases = (await readAll(store, "leases/")).map(
-    ({ value }) => value as unknown as { holder: string; until: number },
-  );
-  expect(leases.filter(({ holder, until }) => until > now && !instances.includes(holder))).toEqual([]);
-  const live = (await readAll(store, "operations/"))
-    .map(({ value }) => value as unknown as OperationView)
-    .filter(({ endedAt }) => endedAt === null);
-  expect(live).toEqual([]);
-
-  const trailers = git(
-    join(home, "fleet", "repo.git"),
-    "log",
-    "--format=%(trailers:key=Operation,valueonly,separator=)",
-    "HEAD",
-  )
-    .split("\n")
-    .filter(Boolean);
-  expect(trailers.filter((trailer, index) => trailers.indexOf(trailer) !== index)).toEqual([]);
 }
 
 /** The audit log tells every step once, and the end once. */

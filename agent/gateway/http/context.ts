@@ -4,6 +4,7 @@ import type { PolicyInForce } from "../../../tools/policy-pin.ts";
 import type { Store } from "../../../tools/store.ts";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../log.ts";
+import type { FleetPaths } from "../../paths.ts";
 import type { Approvals } from "../approvals.ts";
 import type { AuditLog } from "../audit.ts";
 import type { Identity } from "../identity.ts";
@@ -18,6 +19,7 @@ import type { Scheduler } from "../scheduler.ts";
 
 export interface Api {
   home: string;
+  paths: FleetPaths;
   config: Config;
   identity: Identity;
   store: Store;

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { consoleUrl } from "../../../tools/fleet/model.ts";
 import { surfaceOf } from "../maintainers.ts";
+import { secretRoutes } from "../secrets-routes.ts";
 import type { Api, Environment } from "./context.ts";
 import { HttpProblem, readJson } from "./problem.ts";
 import type { Guarded } from "./route.ts";
@@ -72,6 +73,7 @@ export function controlRoutes(api: Api, guarded: Guarded): void {
       return context.json({ maintainer: removed });
     },
   );
+  secretRoutes(api, guarded, requireApprover);
   guarded("GET", "/control/policy", "the policy in force", async (context) => {
     const { policy, commit, digest } = await api.policy();
     return context.json({ policy, commit, digest });

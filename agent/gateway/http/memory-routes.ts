@@ -1,6 +1,5 @@
 /** Reading the hive mind over HTTP. Opened on first use: a start does not need it. */
 import { type Memory, openMemory } from "../../../memory/index.ts";
-import { fleetPaths } from "../../paths.ts";
 import type { Api } from "./context.ts";
 import { HttpProblem } from "./problem.ts";
 import type { Guarded } from "./route.ts";
@@ -9,7 +8,7 @@ export function memoryRoutes(api: Api, guarded: Guarded): void {
   let opened: Memory | null = null;
   const memory = (): Memory => {
     opened ??= openMemory({
-      directory: fleetPaths(api.home).memory,
+      directory: api.paths.memory,
       writer: `${api.identity.instance}-gateway`,
       index: `${api.identity.paths.index}/gateway`,
     });

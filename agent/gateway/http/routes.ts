@@ -5,7 +5,6 @@ import { z } from "zod";
 import { ToolError } from "../../../tools/errors.ts";
 import type { Json } from "../../../tools/json.ts";
 import { listConversations, readConversation } from "../../conversations.ts";
-import { fleetPaths } from "../../paths.ts";
 import { conversationIdSchema, decisionSchema } from "../../protocol.ts";
 import { authorOf, surfaceOf } from "../maintainers.ts";
 import { requireMaintainer, sessionCookie } from "./auth.ts";
@@ -113,7 +112,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     postChat(context, api),
   );
   guarded("GET", "/api/conversations", "conversations, newest first", async (context) =>
-    context.json({ conversations: await summarizeConversations(fleetPaths(api.home).conversations) }),
+    context.json({ conversations: await summarizeConversations(api.paths.conversations) }),
   );
   guarded(
     "GET",
@@ -121,7 +120,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     "one conversation and the messages being answered in it",
     async (context) => {
       const conversation = conversationIdSchema.parse(context.req.param("id"));
-      const entries = await readConversation({ directory: fleetPaths(api.home).conversations, conversation });
+      const entries = await readConversation({ directory: api.paths.conversations, conversation });
       const waiting = (await api.inbox.pending(api.identity.name)).filter(
         (one) => one.conversation === conversation && one.kind === "chat",
       );

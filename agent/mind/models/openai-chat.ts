@@ -16,6 +16,8 @@ export interface OpenAiChatOptions {
   model?: string;
   /** Read again whenever the file changes. */
   apiKeyFile?: string;
+  /** Stands in for `apiKeyFile` while it exists, before the variable; read again whenever it changes. */
+  keyFileIfThere?: string;
   environment: { OPENAI_BASE_URL?: string; OPENAI_API_KEY?: string; OPENAI_MODEL?: string };
 }
 
@@ -78,15 +80,20 @@ async function clientFor(baseUrl: string | undefined, key: string | null): Promi
 /** The key's text, or null when none is set; the file is read again only when it changed. */
 function keyReader(options: OpenAiChatOptions): () => Promise<string | null> {
   let cached: { changed: string; key: string } | null = null;
+  const readFrom = async (path: string): Promise<string> => {
+    const { mtimeNs, ino, size } = await stat(path, { bigint: true });
+    const changed = `${mtimeNs} ${ino} ${size}`;
+    if (cached?.changed !== changed) cached = { changed, key: (await readFile(path, "utf8")).trim() };
+    return cached.key;
+  };
   return async () => {
-    const path = options.apiKeyFile;
-    if (path === undefined) return options.environment.OPENAI_API_KEY || null;
+    const path = options.apiKeyFile ?? options.keyFileIfThere;
+    const fromVariable = options.environment.OPENAI_API_KEY || null;
+    if (path === undefined) return fromVariable;
     try {
-      const { mtimeMs, ino, size } = await stat(path);
-      const changed = `${mtimeMs} ${ino} ${size}`;
-      if (cached?.changed !== changed) cached = { changed, key: (await readFile(path, "utf8")).trim() };
-      return cached.key;
+      return await readFrom(path);
     } catch (cause) {
+      if (options.apiKeyFile === undefined && (cause as NodeJS.ErrnoException).code === "ENOENT") return fromVariable;
       throw new ConfigError(`cannot read the model's key file ${path}: ${(cause as Error).message}`, {
         code: "key_unreadable",
         hint: "put the key there, readable by this user, or mend models.personality.apiKeyFile",
