@@ -37,7 +37,6 @@ function readHidden(options: {
   question: string;
 }): Promise<string> {
   const { input, output, signal } = options;
-  output.write(options.question);
   return new Promise((resolve, reject) => {
     let typed = "";
     const end = (work: () => void): void => {
@@ -50,21 +49,23 @@ function readHidden(options: {
     };
     const onAbort = (): void => end(() => reject(signal.reason));
     const onKey = (key: string): "end" | "more" => {
-      // Ctrl-C does not become a signal in raw mode.
-      if (key === "\u0003") end(() => process.kill(process.pid, "SIGINT"));
-      else if (key === "\r" || key === "\n") end(() => resolve(typed.trim()));
-      else if (key === "\u0004") end(() => resolve(""));
-      else {
-        typed = key === "\u007f" || key === "\b" ? typed.slice(0, -1) : typed + (key >= " " ? key : "");
-        return "more";
+      if (key === "\r" || key === "\n" || key === "\u0004") {
+        end(() => resolve(key === "\u0004" ? "" : typed.trim()));
+        return "end";
       }
-      return "end";
+      // Ctrl-C does not become a signal in raw mode; what the signal aborts ends this question, too.
+      if (key === "\u0003") process.kill(process.pid, "SIGINT");
+      else if (key === "\u007f" || key === "\b") typed = typed.slice(0, -1);
+      else if (key >= " ") typed += key;
+      return "more";
     };
     const onData = (chunk: Buffer): void => {
       for (const key of chunk.toString("utf8")) if (onKey(key) === "end") return;
     };
     signal.addEventListener("abort", onAbort);
+    // First: what is typed as soon as the question shows must not be seen.
     input.setRawMode(true);
+    output.write(options.question);
     input.resume();
     input.on("data", onData);
   });

@@ -45,7 +45,7 @@ function describeInstances(status: FleetStatus, instances: InstanceStatus[]): st
     shortRevision(instance),
     instance.image === "checkout" ? "checkout" : instance.image.slice(0, 19),
     instance.epoch === null ? "–" : String(instance.epoch),
-    instance.url ?? "–",
+    instance.url ?? instance.machine ?? "–",
     instance.heartbeatAgeMs === null ? "never" : `${Math.round(instance.heartbeatAgeMs / 1000)} s ago`,
   ]);
   const header = ["name", "state", "revision", "image", "epoch", "address", "heartbeat"];

@@ -9,6 +9,7 @@ import { shortId, table, timeOf } from "./output.ts";
 export async function fleetStatus(context: CommandContext): Promise<void> {
   const status = await (await connect(context)).get<FleetStatus>("/api/fleet");
   context.output.result(status, () => {
+    const hasMachines = status.instances.some(({ machine }) => machine !== null);
     const rows = status.instances.map((one) => {
       const phase = one.state === "lost" ? undefined : one.phases.find((candidate) => candidate.state === "running");
       const state = phase ? `${one.state} (${phase.name})` : one.state;
@@ -20,9 +21,11 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
         String(one.epoch ?? "–"),
         health(one, status.at),
         one.url ?? "–",
+        ...(hasMachines ? [one.machine ?? "–"] : []),
       ];
     });
-    return table(["NAME", "STATE", "REVISION", "IMAGE", "EPOCH", "HEALTH", "CONSOLE"], rows);
+    const header = ["NAME", "STATE", "REVISION", "IMAGE", "EPOCH", "HEALTH", "CONSOLE"];
+    return table([...header, ...(hasMachines ? ["MACHINE"] : [])], rows);
   });
 }
 

@@ -47,7 +47,6 @@ const said: string[] = [];
 
 beforeAll(async () => {
   // Hundreds of public images that nobody asks for would make the emulator slow.
-  process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
   emulator = await startEmulator({ atEnd });
   Object.assign(process.env, emulator.environment);
   site = makeSite(emulator, atEnd);

@@ -13,7 +13,6 @@ import { imageFlake, nixEnvironment, whyNoNixBuild } from "../support/nix-build.
 import { makeStack } from "../support/stack.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 const emulator = shareEmulator();
 const main = join(import.meta.dirname, "..", "..", "agent", "main.ts");
 const noNix = whyNoNixBuild();

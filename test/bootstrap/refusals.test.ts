@@ -13,7 +13,6 @@ import { git, makeRepository } from "../support/git.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 // Hundreds of public images that nobody asks for make each reset slow.
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 const shared = shareEmulator();
 let ami = "";
 let directory = "";

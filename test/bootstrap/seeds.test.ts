@@ -15,7 +15,6 @@ import { makeStack } from "../support/stack.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { waitFor } from "../support/wait.ts";
 
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 const emulator = shareEmulator();
 let directory: string;
 let source: string;

@@ -80,7 +80,8 @@ export async function startEmulator(
     kind === "moto from PyPI" ? [plainServer(), ["-H", "127.0.0.1", "-p", String(port)]] : [repaired, [String(port)]];
   const child = spawn(program, parameters, {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, MOTO_FAULTS_FILE: faultsFile },
+    // The AMIs that Amazon publishes are of no use here, and make each look at images slow.
+    env: { ...process.env, MOTO_FAULTS_FILE: faultsFile, MOTO_EC2_LOAD_DEFAULT_AMIS: "false" },
   });
   let said = "";
   child.stderr.on("data", (chunk) => {

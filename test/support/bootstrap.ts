@@ -1,6 +1,6 @@
 /** A bootstrap as a person runs it: a clone of the program, an empty remote, stand-ins for `tofu` and `gh`, an account. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
@@ -162,11 +162,6 @@ function jsonLines(text: string): Record<string, unknown>[] {
       return [];
     }
   });
-}
-
-/** Everything that this site has written to disk or said, for finding what must not be there. */
-export function readIfThere(path: string): string {
-  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 /** An AMI of this account that says nothing of any fleet. */

@@ -126,7 +126,8 @@ function statusOf(options: {
     dirty: heartbeat?.dirty ?? false,
     epoch: heartbeat?.epoch ?? null,
     port,
-    url: consoleUrl(host, port),
+    // A machine listens on its own loopback only: SSM forwards a port to it.
+    url: provided?.machine ? null : consoleUrl(host, port),
     heartbeatAgeMs: heartbeat ? Math.max(0, now - heartbeat.at) : null,
     startedAt: heartbeat?.startedAt ?? null,
     phases: heartbeat?.phases ?? [],

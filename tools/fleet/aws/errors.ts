@@ -23,7 +23,7 @@ export function isCredentialFailure(error: unknown): boolean {
 const hints: [RegExp, string][] = [
   [
     /^(ExpiredToken|ExpiredTokenException|RequestExpired)$/,
-    "the credentials have expired: log in again (`aws sso login`), or on an instance wait a minute; then resume with `clawdinator operations resume ID`",
+    "the credentials have expired: log in again (`aws sso login`), or on an instance wait a minute; then ask for it again: what is finished is not done twice",
   ],
   [
     /^(InvalidClientTokenId|UnrecognizedClientException|AuthFailure|SignatureDoesNotMatch)$/,

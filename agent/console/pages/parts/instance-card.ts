@@ -8,8 +8,8 @@ import { icon } from "../lib/icons.ts";
 import { store } from "../state/store.ts";
 import { statePill } from "./state-pill.ts";
 
-/** A heart that beats every few seconds and was not heard for this long is worth a colour. */
-const quietHeartMs = 15_000;
+/** A heart that was not heard for this long is worth a colour: it beats every few seconds, or once a lease on AWS. */
+const quietHeartMs = (one: InstanceStatus): number => (one.machine === null ? 15_000 : 20 * 60_000);
 
 export class InstanceCard extends PageElement {
   static override properties = { instance: { attribute: false }, isSelf: { type: Boolean } };
@@ -33,6 +33,7 @@ export class InstanceCard extends PageElement {
         <dl class="facts facts-tight">
           <div><dt>Revision</dt><dd>${revision(one)}</dd></div>
           <div><dt>Image</dt><dd>${one.image === "checkout" ? html`<code>checkout</code>` : copyable(one.image, "image id", 16)}</dd></div>
+          ${one.machine === null ? nothing : html`<div><dt>Machine</dt><dd>${copyable(one.machine, "machine id", 20)}</dd></div>`}
           <div><dt>Epoch</dt><dd class="num">${one.epoch ?? html`<span class="quiet">none, holds no name yet</span>`}</dd></div>
           <div><dt>Instance</dt><dd>${copyable(one.instance, "instance id", 20)}</dd></div>
           <div><dt>Console</dt><dd>${address(one)}</dd></div>
@@ -80,7 +81,7 @@ function heartbeat(one: InstanceStatus): TemplateResult {
   if (one.heartbeatAgeMs === null) return html`<span class="quiet">not heard yet</span>`;
   const ageMs = one.heartbeatAgeMs + (serverNow() - store.fleetReceivedAt);
   const text = ageMs < 2000 ? "just now" : `${wholeDuration(ageMs)} ago`;
-  return ageMs > quietHeartMs || one.state === "lost" ? html`<span class="strong-bad">${text}</span>` : html`${text}`;
+  return ageMs > quietHeartMs(one) || one.state === "lost" ? html`<span class="strong-bad">${text}</span>` : html`${text}`;
 }
 
 function phases(list: BootPhase[]): TemplateResult {

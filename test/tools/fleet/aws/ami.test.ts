@@ -16,7 +16,6 @@ import {
 import { shareEmulator } from "../../../support/aws-instances.ts";
 
 // Hundreds of public images that nobody asks for make each look at snapshots slow.
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 const emulator = shareEmulator();
 const ways: ImportWay[] = ["ebs-direct", "vm-import"];
 const once = { times: 1 };

@@ -7,7 +7,6 @@ import { shareEmulator } from "../../../support/aws-instances.ts";
 import { runModule } from "../../../support/run-module.ts";
 
 // Hundreds of public images that nobody asks for make each look at snapshots slow.
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 shareEmulator();
 
 type Work = "import" | "abandon" | "remove";

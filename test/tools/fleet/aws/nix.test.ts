@@ -17,7 +17,6 @@ const content = "what the disk holds\n";
 const quiet = { progress: () => {}, signal: new AbortController().signal };
 const whyNot = whyNoNixBuild();
 // Hundreds of public images that nobody asks for make each look at snapshots slow.
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 shareEmulator();
 
 /** A program in a real repository, its bare mirror, and a nix with a store of its own. */

@@ -6,7 +6,6 @@ import { makeImageAccount, onRepairedEmulator, step } from "../../../support/aws
 import { shareEmulator } from "../../../support/aws-instances.ts";
 
 // Hundreds of public images that nobody asks for make each look at snapshots slow.
-process.env.MOTO_EC2_LOAD_DEFAULT_AMIS = "false";
 const emulator = shareEmulator();
 const part = 8 * 1024 ** 2;
 
