@@ -90,6 +90,7 @@ test("a roll survives a kill at every point, and so does undoing a replacement t
   await expectSurvived(fleet, undone, { state: "compensated", epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 4 } });
   const { steps, error } = undone.operation;
   expect(steps.filter(({ state }) => state === "compensated").map(({ name }) => name)).toEqual([
+    "import_image",
     "start_candidate",
     "commit_desired",
     "drain",

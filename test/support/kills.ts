@@ -19,8 +19,10 @@ const backwardPoints = ["compensate.before", "compensate.effect"] as const;
 
 export interface Failpoints {
   environment: Record<string, string>;
-  /** Every point kills, once each. */
+  /** Every point kills, once each; or each whose name ends so. */
   armAll(): void;
+  /** Whether `armAll` arms the point. */
+  includes(point: string): boolean;
   /** Only this point kills, once. */
   arm(point: string): void;
   disarm(): void;
@@ -28,7 +30,8 @@ export interface Failpoints {
   fired(): string[];
 }
 
-export function makeFailpoints(directory: string): Failpoints {
+/** `endings`: of the names of points, where not every one is to kill. */
+export function makeFailpoints(directory: string, endings: string[] = []): Failpoints {
   const root = join(directory, "failpoints");
   const reset = (): void => {
     rmSync(root, { recursive: true, force: true });
@@ -36,12 +39,13 @@ export function makeFailpoints(directory: string): Failpoints {
   };
   const arm = (point: string): void => {
     reset();
-    writeFileSync(join(root, point.replaceAll("/", "~")), "");
+    writeFileSync(join(root, point.replaceAll("/", "~")), point === "every" ? endings.join("\n") : "");
   };
   reset();
   return {
     environment: { CLAWDINATOR_FAILPOINTS: root },
     armAll: () => arm("every"),
+    includes: (point) => endings.length === 0 || endings.some((ending) => point.endsWith(ending)),
     arm,
     disarm: reset,
     fired() {

@@ -3,7 +3,7 @@ import type { Image as Ec2Image, RegisterImageCommandInput } from "@aws-sdk/clie
 import { ToolError } from "../../errors.ts";
 import type { AwsClients } from "./clients.ts";
 import { asAwsError, aws, awsErrorCode, isNotFound } from "./errors.ts";
-import { poll } from "./poll.ts";
+import { list, poll } from "./poll.ts";
 import type { AwsSettings } from "./settings.ts";
 import { fromEc2Tags, imageTag, isOwned, ownedFilters, type Tags, toEc2Tags } from "./tags.ts";
 
@@ -116,7 +116,7 @@ export function openAmis(options: { settings: AwsSettings; clients: AwsClients }
 
   return {
     available,
-    all: () => aws("listing the fleet's AMIs", () => describe({})),
+    all: () => aws("listing the fleet's AMIs", () => list(visibilityMs, () => describe({}))),
     async register(request, signal) {
       const [{ RegisterImageCommand }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
       const command = new RegisterImageCommand(registration(request));
@@ -177,14 +177,15 @@ export function openAmis(options: { settings: AwsSettings; clients: AwsClients }
     },
     async snapshots(tags) {
       const [{ paginateDescribeSnapshots }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
-      return aws("listing the fleet's snapshots", async () => {
-        const query = { OwnerIds: ["self"], Filters: ownedFilters(settings.fleet, tags), MaxResults: pageSize };
+      const query = { OwnerIds: ["self"], Filters: ownedFilters(settings.fleet, tags), MaxResults: pageSize };
+      const pages = async (): Promise<string[]> => {
         const found: string[] = [];
         for await (const page of paginateDescribeSnapshots({ client }, query)) {
           for (const { SnapshotId } of page.Snapshots ?? []) if (SnapshotId) found.push(SnapshotId);
         }
         return found;
-      });
+      };
+      return aws("listing the fleet's snapshots", () => list(visibilityMs, pages));
     },
     async deleteSnapshot(snapshot) {
       const [{ DeleteSnapshotCommand }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);

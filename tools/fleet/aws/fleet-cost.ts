@@ -2,10 +2,13 @@
 import type { AwsClients } from "./clients.ts";
 import { aws } from "./errors.ts";
 import type { Machine } from "./machines.ts";
+import { list } from "./poll.ts";
 import { hoursPerMonth, pricesOf, roundCents } from "./prices.ts";
 import type { AwsSettings } from "./settings.ts";
 import { bytesTag, fromEc2Tags, ownedFilters } from "./tags.ts";
 
+/** An estimate waits no longer for a listing that answers "not found". */
+const patienceMs = 30_000;
 const gibibyte = 1024 ** 3;
 
 export interface FleetCost {
@@ -55,16 +58,18 @@ async function volumeSize(clients: AwsClients, fleet: string): Promise<number> {
 
 /** What the snapshots hold at most: blocks that two of them share are paid once, and zeros not at all. */
 async function snapshotSize(clients: AwsClients, fleet: string): Promise<number> {
-  return aws("listing the fleet's snapshots", async () => {
-    const [{ paginateDescribeSnapshots }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
-    const input = { OwnerIds: ["self"], Filters: ownedFilters(fleet), MaxResults: 1000 };
-    let sizeGiB = 0;
-    for await (const page of paginateDescribeSnapshots({ client }, input)) {
-      for (const { VolumeSize = 0, Tags } of page.Snapshots ?? []) {
-        const bytes = Number(fromEc2Tags(Tags)[bytesTag]);
-        sizeGiB += bytes > 0 ? bytes / gibibyte : VolumeSize;
-      }
+  return aws("listing the fleet's snapshots", () => list(patienceMs, () => snapshotPages(clients, fleet)));
+}
+
+async function snapshotPages(clients: AwsClients, fleet: string): Promise<number> {
+  const [{ paginateDescribeSnapshots }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
+  const input = { OwnerIds: ["self"], Filters: ownedFilters(fleet), MaxResults: 1000 };
+  let sizeGiB = 0;
+  for await (const page of paginateDescribeSnapshots({ client }, input)) {
+    for (const { VolumeSize = 0, Tags } of page.Snapshots ?? []) {
+      const bytes = Number(fromEc2Tags(Tags)[bytesTag]);
+      sizeGiB += bytes > 0 ? bytes / gibibyte : VolumeSize;
     }
-    return sizeGiB;
-  });
+  }
+  return sizeGiB;
 }

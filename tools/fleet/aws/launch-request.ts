@@ -13,6 +13,7 @@ import type { AwsClients } from "./clients.ts";
 import { aws } from "./errors.ts";
 import type { MachineRecord } from "./machine-record.ts";
 import type { Placement } from "./placement.ts";
+import { list } from "./poll.ts";
 import type { AwsSettings } from "./settings.ts";
 import { fromEc2Tags, imageTag, instanceTag, nameTag, ownedBy, ownedFilters, revisionTag, toEc2Tags } from "./tags.ts";
 import { encodeUserData } from "./user-data.ts";
@@ -85,7 +86,8 @@ export async function findAmi(
     const [{ DescribeImagesCommand }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
     // Images of the same closure share an AMI, so the image's own tag alone does not find it.
     const Filters = [...ownedFilters(settings.fleet), { Name: "state", Values: ["available"] }];
-    return client.send(new DescribeImagesCommand({ Owners: ["self"], Filters }));
+    const visibilityMs = settings.visibilitySeconds * 1000;
+    return list(visibilityMs, () => client.send(new DescribeImagesCommand({ Owners: ["self"], Filters })));
   });
   const serves = ({ Tags }: Ec2Image): boolean =>
     servedBy({ tags: fromEc2Tags(Tags) }).some((served) => served.id === image);

@@ -4,6 +4,7 @@ import { ToolError } from "../../errors.ts";
 import type { InstanceLiveness } from "../services.ts";
 import type { AwsClients } from "./clients.ts";
 import { aws, isNotFound } from "./errors.ts";
+import { list } from "./poll.ts";
 import type { AwsSettings } from "./settings.ts";
 import { fromEc2Tags, imageTag, instanceTag, isOwned, nameTag, ownedFilters, revisionTag, type Tags } from "./tags.ts";
 
@@ -39,22 +40,24 @@ export interface Machines {
 }
 
 export function openMachines({ settings, clients }: { settings: AwsSettings; clients: AwsClients }): Machines {
-  async function describe(what: string, input: DescribeInstancesCommandInput): Promise<Machine[]> {
-    return aws(what, async () => {
-      const [{ paginateDescribeInstances }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
-      const found: Machine[] = [];
-      for await (const page of paginateDescribeInstances({ client }, input)) {
-        for (const { Instances = [] } of page.Reservations ?? []) found.push(...Instances.map(toMachine));
-      }
-      return found;
-    });
+  async function pages(input: DescribeInstancesCommandInput): Promise<Machine[]> {
+    const [{ paginateDescribeInstances }, client] = await Promise.all([import("@aws-sdk/client-ec2"), clients.ec2()]);
+    const found: Machine[] = [];
+    for await (const page of paginateDescribeInstances({ client }, input)) {
+      for (const { Instances = [] } of page.Reservations ?? []) found.push(...Instances.map(toMachine));
+    }
+    return found;
   }
+  const describe = (what: string, input: DescribeInstancesCommandInput): Promise<Machine[]> =>
+    aws(what, () => pages(input));
 
   return {
     async all() {
       const states = { Name: "instance-state-name", Values: ["pending", "running", "stopping", "stopped"] };
       const Filters = [...ownedFilters(settings.fleet), states];
-      const found = await describe("listing the fleet's instances", { Filters, MaxResults: pageSize });
+      const found = await aws("listing the fleet's instances", () =>
+        list(settings.visibilitySeconds * 1000, () => pages({ Filters, MaxResults: pageSize })),
+      );
       // A machine of ours without an instance (such as one that builds images) is no member of the fleet.
       return found.filter((machine) => machine.instance !== "");
     },

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isNotFound } from "./errors.ts";
 
 /** Answers often come at once; what takes longer takes seconds, and EC2 counts requests. */
 const firstPauseMs = 100;
@@ -22,5 +23,21 @@ export async function poll<T>(options: {
     const leftMs = end - performance.now();
     if (leftMs <= 0) return null;
     await sleep(Math.min(pauseMs, leftMs), undefined, { signal });
+  }
+}
+
+/**
+ * A listing. One that answers "not found" comes from a part of AWS that has not heard of what another part made a moment
+ * ago: it says nothing of what there is, and is asked again.
+ */
+export async function list<T>(visibilityMs: number, call: () => Promise<T>): Promise<T> {
+  const end = performance.now() + visibilityMs;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isNotFound(error) || performance.now() + pauseMs > end) throw error;
+    }
+    await sleep(pauseMs);
   }
 }

@@ -81,7 +81,7 @@ describe.skipIf(!isRepaired)("one plan, one machine", () => {
       emulator().setFaults({ "ec2:*": { after, code: "ExpiredToken", status: 403 } });
       const failed = await account.instances.launch(account.spec(one)).catch((error: unknown) => error);
       if (failed instanceof Error)
-        expect(failed).toMatchObject({ code: "aws_expired_token", hint: expect.stringContaining("resume") });
+        expect(failed).toMatchObject({ code: "aws_expired_token", hint: expect.stringContaining("ask for it again") });
     }
     emulator().setFaults({});
     await account.instances.launch(account.spec(one));

@@ -137,7 +137,7 @@ test("says when Systems Manager does not know the machine, or has no such docume
   await serveAnswers({ SendCommand: [{ __type: "InvalidDocument" }] });
   await expect(run()).rejects.toMatchObject({ code: "switch_document_missing" });
   await serveAnswers({ SendCommand: [{ __type: "ExpiredTokenException", message: "expired" }] });
-  await expect(run()).rejects.toMatchObject({ hint: expect.stringContaining("operations resume") });
+  await expect(run()).rejects.toMatchObject({ hint: expect.stringContaining("log in again") });
 });
 
 test("gives up at the deadline, over a command that hangs and over an instance that never says so", async () => {
