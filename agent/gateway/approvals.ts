@@ -56,6 +56,9 @@ export interface Approvals {
 /** A start looks whether the audit log has all of what expired this recently or is still open. */
 const retellMs = 7 * 24 * 3600 * 1000;
 
+/** Code of errors that say: not on this machine, for want of memory, disk or nix. */
+const notHere = "build_impossible_here";
+
 export function createApprovals(options: {
   store: Store;
   audit: AuditLog;
@@ -283,8 +286,9 @@ export function createApprovals(options: {
         .map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} → ${JSON.stringify(after)}`)
         .join("\n");
     } catch (error) {
-      // What fails for a moment (a full disk, a busy store) says nothing about the facts: the approval waits.
-      if (!(error instanceof ToolError)) throw error;
+      // What fails for a moment (a full disk, a busy store) says nothing about the facts, nor does what this machine
+      // lacks and another one may have: the approval waits.
+      if (!(error instanceof ToolError) || error.code === notHere) throw error;
       return `it can no longer be planned: ${error.message}`;
     }
   }

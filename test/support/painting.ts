@@ -21,6 +21,7 @@ const paint = defineOperation({
   async plan({ fleet }) {
     const wall = (await fleet.store.get("wall"))?.value ?? null;
     if (wall === "gone") throw new ToolError("there is no wall", { code: "no_wall", hint: "build one" });
+    if (wall === "high") throw new ToolError("no ladder here", { code: "build_impossible_here", hint: "bring one" });
     if (wall === "hidden") throw new Error("it is too dark to see");
     return {
       summary: `paint the ${wall} wall`,

@@ -83,6 +83,17 @@ test("a fault while the facts are derived leaves the approval as it is", async (
   expect(await painters.execute(plan.id)).toBe(true);
 });
 
+test("what this machine lacks leaves the approval to one that has it", async () => {
+  const painters = await open();
+  const plan = await painters.propose();
+  await approve(painters, plan);
+  await painters.store.put("wall", "high");
+  await expect(painters.execute(plan.id)).rejects.toThrow("no ladder here");
+  expect(await get(painters, plan.id)).toMatchObject({ state: "approved" });
+  await painters.store.put("wall", "white");
+  expect(await painters.execute(plan.id)).toBe(true);
+});
+
 test("a successor that a crash kept from being proposed is proposed by the next look", async () => {
   const painters = await open();
   const plan = await painters.propose();
