@@ -81,7 +81,9 @@ function heartbeat(one: InstanceStatus): TemplateResult {
   if (one.heartbeatAgeMs === null) return html`<span class="quiet">not heard yet</span>`;
   const ageMs = one.heartbeatAgeMs + (serverNow() - store.fleetReceivedAt);
   const text = ageMs < 2000 ? "just now" : `${wholeDuration(ageMs)} ago`;
-  return ageMs > quietHeartMs(one) || one.state === "lost" ? html`<span class="strong-bad">${text}</span>` : html`${text}`;
+  return ageMs > quietHeartMs(one) || one.state === "lost"
+    ? html`<span class="strong-bad">${text}</span>`
+    : html`${text}`;
 }
 
 function phases(list: BootPhase[]): TemplateResult {
