@@ -1,5 +1,6 @@
 /** Which program the fleet runs: its repository and the commit. */
 import { UsageError } from "../agent/cli/output.ts";
+import { ConfigError } from "../tools/errors.ts";
 import { author } from "./author.ts";
 import { openUserGit, type UserGit } from "./git.ts";
 import type { BootstrapContext } from "./step.ts";
@@ -23,8 +24,11 @@ export async function programAddress(
   const git = checkoutGit(context);
   const origin = await git.attempt(["-c", `safe.directory=${context.program}`, "config", "--get", "remote.origin.url"]);
   if (origin) return origin;
-  throw new UsageError(
-    "--program-repository is missing, and this program is no clone that would know where it came from",
-    "name the repository that instances are built from, such as --program-repository https://github.com/OWNER/clawdinator",
+  throw new ConfigError(
+    "this program is no clone that would know where it came from, and --program-repository is missing",
+    {
+      code: "program_repository_missing",
+      hint: "name the repository that instances are built from, such as --program-repository https://github.com/OWNER/clawdinator",
+    },
   );
 }
