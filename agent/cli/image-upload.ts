@@ -4,10 +4,11 @@ import { setFlagsFromString } from "node:v8";
 import { ProviderError } from "../../tools/errors.ts";
 import { createAwsClients } from "../../tools/fleet/aws/clients.ts";
 import { identifyImage } from "../../tools/fleet/aws/ebs/image-file.ts";
-import { type UploadProgress, uploadSnapshot } from "../../tools/fleet/aws/ebs/upload.ts";
+import { compileUploader, type UploadProgress, uploadSnapshot } from "../../tools/fleet/aws/ebs/upload.ts";
 import { isCredentialFailure } from "../../tools/fleet/aws/errors.ts";
 import { ownedTag } from "../../tools/fleet/aws/tags.ts";
 import { digestOf } from "../../tools/json.ts";
+import { restartCompiled } from "./compiled.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./output.ts";
 
@@ -26,6 +27,7 @@ export async function upload(context: CommandContext, path: string, options: Rec
   if (parent !== null && !/^snap-[0-9a-f]+$/.test(parent))
     throw new UsageError(`"${parent}" is not a snapshot`, "a snapshot is written like snap-0123456789abcdef0");
   const file = identifyImage(path);
+  await restartCompiled(compileUploader);
   const endpoint = process.env.AWS_ENDPOINT_URL_EBS ?? process.env.AWS_ENDPOINT_URL ?? null;
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(new Error("interrupted"));

@@ -2,7 +2,6 @@
  * How the EBS client speaks HTTP: blocks go out through Node's own client with one timer each, everything else through
  * the SDK's handler. An upload spends most of its processor time here.
  */
-import type { OutgoingHttpHeaders } from "node:http";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 
 /** Of one block, from its start to its answer; a slow line then gets fewer at a time, not a failure. */
@@ -14,10 +13,33 @@ type Request = Parameters<NodeHttpHandler["handle"]>[0];
 type Options = Parameters<NodeHttpHandler["handle"]>[1];
 type Response = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
 
+export interface BlockRequest {
+  isSecure: boolean;
+  host: string;
+  /** Null is the protocol's own. */
+  port: number | null;
+  path: string;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+export interface Answer {
+  statusCode: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+export interface BlockRequestHandler extends NodeHttpHandler {
+  /** Sends the block as it is given; an answer of any status is an answer. */
+  putBlock(request: BlockRequest): Promise<Answer>;
+  /** The last block that the SDK sent, without the block. */
+  readonly example: Omit<BlockRequest, "body"> | null;
+}
+
 export async function createBlockRequestHandler(timeouts: {
   requestTimeout: number;
   connectionTimeout: number;
-}): Promise<NodeHttpHandler> {
+}): Promise<BlockRequestHandler> {
   const { NodeHttpHandler: Handler } = await import("@smithy/node-http-handler");
   // `import` would evaluate every export of these, among them a WebSocket client that nobody wants (40 ms).
   const http = process.getBuiltinModule("node:http");
@@ -26,16 +48,16 @@ export async function createBlockRequestHandler(timeouts: {
   const httpAgent = new http.Agent(agentOptions);
   const httpsAgent = new https.Agent(agentOptions);
 
-  const put = (request: Request): Promise<Response> =>
+  const put = ({ isSecure, host, port, path, headers, body }: BlockRequest): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const isSecure = request.protocol === "https:";
       const outgoing = (isSecure ? https : http).request({
         agent: isSecure ? httpsAgent : httpAgent,
-        method: request.method,
-        host: request.hostname.replace(/^\[|\]$/g, ""),
-        port: request.port ?? null,
-        path: request.path,
-        headers: request.headers as OutgoingHttpHeaders,
+        method: "PUT",
+        host,
+        port,
+        path,
+        // In pairs, Node takes them as they are.
+        headers: Object.entries(headers).flat(),
       });
       const timer = setTimeout(() => {
         const error = new Error(`no answer within ${blockTimeoutMs / 1000} s`);
@@ -47,23 +69,28 @@ export async function createBlockRequestHandler(timeouts: {
         const parts: Buffer[] = [];
         incoming.on("data", (part: Buffer) => parts.push(part));
         incoming.on("error", reject);
-        incoming.on("end", () => {
-          const response = {
+        incoming.on("end", () =>
+          resolve({
             statusCode: incoming.statusCode ?? 0,
             headers: incoming.headers as Record<string, string>,
             body: Buffer.concat(parts),
-          };
-          resolve({ response: response as unknown as Response["response"] });
-        });
+          }),
+        );
       });
-      outgoing.end(request.body);
+      outgoing.end(body);
     });
 
-  class BlockRequestHandler extends Handler {
-    override handle(request: Request, options?: Options): Promise<Response> {
+  class Both extends Handler implements BlockRequestHandler {
+    putBlock = put;
+    example: BlockRequestHandler["example"] = null;
+
+    override async handle(request: Request, options?: Options): Promise<Response> {
       if (request.method !== "PUT" || !Buffer.isBuffer(request.body)) return super.handle(request, options);
-      return put(request);
+      const { protocol, hostname, path, headers } = request;
+      const host = hostname.replace(/^\[|\]$/g, "");
+      this.example = { isSecure: protocol === "https:", host, port: request.port ?? null, path, headers };
+      return { response: (await put({ ...this.example, body: request.body })) as unknown as Response["response"] };
     }
   }
-  return new BlockRequestHandler({ ...timeouts, httpAgent, httpsAgent });
+  return new Both({ ...timeouts, httpAgent, httpsAgent });
 }

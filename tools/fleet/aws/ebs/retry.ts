@@ -10,6 +10,8 @@ const longestPauseMs = 5_000;
 export const patienceMs = 120_000;
 /** A fresh snapshot may be unknown to some of the service's machines for this long. */
 export const visibilityMs = 120_000;
+/** The second one is dated right. */
+const clockAttempts = 3;
 
 const throttles = new Set([
   "ThrottlingException",
@@ -48,6 +50,11 @@ export function outcomeOf(error: unknown): Exclude<Outcome, "ok"> | null {
   return null;
 }
 
+/** The service refused this machine's time, and the SDK's client now goes by the service's. */
+function wasClockSet(error: unknown): boolean {
+  return (error as { $metadata?: { clockSkewCorrected?: boolean } }).$metadata?.clockSkewCorrected === true;
+}
+
 export function pauseMs(failures: number): number {
   const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
   return longest * (0.5 + Math.random() / 2);
@@ -71,7 +78,8 @@ export async function persist<T>(
       const waited = performance.now() - start;
       const mayAppear = isNotFound(error) && waited < (options.visibility ?? 0);
       const mayRecover = outcomeOf(error) !== null && waited < (options.patience ?? patienceMs);
-      if (!mayAppear && !mayRecover) throw asAwsError(error, what);
+      const isClockSet = wasClockSet(error) && failures < clockAttempts;
+      if (!mayAppear && !mayRecover && !isClockSet) throw asAwsError(error, what);
       await sleep(pauseMs(failures), undefined, { signal: options.signal });
     }
   }

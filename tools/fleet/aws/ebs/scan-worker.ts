@@ -13,8 +13,9 @@ const rangeBlocks = 16;
 /** A lost wake-up costs this much, no more. */
 const waitMs = 500;
 
+/** Null for a thread that only loads this file. */
 const input = workerData as ScanInput;
-const slotCount = input.slots.byteLength / blockBytes;
+const slotCount = workerData === null ? 0 : input.slots.byteLength / blockBytes;
 const zeros = Buffer.alloc(blockBytes);
 const views = Array.from({ length: slotCount }, (_, slot) => Buffer.from(input.slots, slot * blockBytes, blockBytes));
 
@@ -88,5 +89,7 @@ function scan(): void {
   }
 }
 
-scan();
-parentPort?.postMessage("end");
+if (workerData !== null) {
+  scan();
+  parentPort?.postMessage("end");
+}

@@ -52,6 +52,21 @@ const helpAfterMs = 500;
 /** A thread holds little: its code and one table of buffers. */
 const threadMemory = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 
+function createWorker(input: ScanInput | null): Worker {
+  return new Worker(new URL("./scan-worker.ts", import.meta.url), {
+    workerData: input,
+    resourceLimits: threadMemory,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+}
+
+/** Starts a thread that ends at once, so that its code is compiled and kept. */
+export async function compileScan(): Promise<void> {
+  const worker = createWorker(null);
+  worker.on("error", () => {});
+  await new Promise((resolve) => worker.once("exit", resolve));
+}
+
 export function startScan(options: {
   path: string;
   fileBytes: number;
@@ -98,11 +113,7 @@ export function startScan(options: {
   const workers: Worker[] = [];
   const startThread = (): void => {
     running++;
-    const worker = new Worker(new URL("./scan-worker.ts", import.meta.url), {
-      workerData: input,
-      resourceLimits: threadMemory,
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-    });
+    const worker = createWorker(input);
     worker.on("message", (message: ScanFound | "end") => {
       if (message === "end") running--;
       else found.push(message);

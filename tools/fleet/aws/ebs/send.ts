@@ -1,16 +1,17 @@
 /** Puts blocks into a snapshot, many at once, each until it is there. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EBSClient } from "@aws-sdk/client-ebs";
 import { ProviderError } from "../../../errors.ts";
 import { asAwsError, awsErrorCode, isNotFound } from "../errors.ts";
 import { type BlockTable, blockBytes, hashOf, zeroHashHex } from "./blocks.ts";
+import type { PutBlock } from "./put-block.ts";
 import type { RateController } from "./rate.ts";
 import { outcomeOf, patienceMs, pauseMs, visibilityMs } from "./retry.ts";
 import type { Scan, ScanFound } from "./scan.ts";
+import { signatureCodes } from "./sign.ts";
 
 /** A block that the service finds damaged may have been damaged on the way; one that stays so is a fault. */
 const damagedAttempts = 3;
-const damage = new Set(["ValidationException", "XAmzContentSHA256Mismatch", "BadDigest", "SignatureDoesNotMatch"]);
+const damage = new Set(["ValidationException", "XAmzContentSHA256Mismatch", "BadDigest", ...signatureCodes]);
 
 export interface Sender {
   /** Takes the block; resolves when the next one may come, not when it is sent. */
@@ -20,7 +21,7 @@ export interface Sender {
 }
 
 export function createSender(options: {
-  ebs: EBSClient;
+  put(block: PutBlock): Promise<void>;
   snapshot: string;
   /** When the snapshot was started; it may not be known everywhere yet. Milliseconds of `performance.now()`. */
   startedAt: number;
@@ -29,9 +30,8 @@ export function createSender(options: {
   rate: RateController;
   onSent(index: number, hash: Buffer): void;
   signal: AbortSignal;
-  commands: Pick<typeof import("@aws-sdk/client-ebs"), "PutSnapshotBlockCommand">;
 }): Sender {
-  const { ebs, snapshot, scan, table, rate, onSent, commands } = options;
+  const { snapshot, scan, table, rate, onSent } = options;
   const zeroHash = Buffer.from(zeroHashHex, "hex");
   const zeros = Buffer.alloc(blockBytes);
   const stop = new AbortController();
@@ -64,17 +64,10 @@ export function createSender(options: {
 
   const put = async ({ index, slot }: ScanFound): Promise<void> => {
     const hash = slot === null ? zeroHash : hashOf(table, index);
-    const input = {
-      SnapshotId: snapshot,
-      BlockIndex: index,
-      BlockData: slot === null ? zeros : scan.data(slot),
-      DataLength: blockBytes,
-      Checksum: hash.toString("base64"),
-      ChecksumAlgorithm: "SHA256" as const,
-    };
+    const block = { index, data: slot === null ? zeros : scan.data(slot), hash };
     for (let attempt = 1; ; attempt++) {
       try {
-        await ebs.send(new commands.PutSnapshotBlockCommand(input));
+        await options.put(block);
         rate.leave("ok");
         lastSuccess = performance.now();
         break;

@@ -14,8 +14,9 @@ import { type FileIdentity, identifyImage, isSameFile } from "./image-file.ts";
 import type { Journal } from "./journal.ts";
 import { type ParentContent, readParent, writeRecord } from "./parent.ts";
 import { startProgress } from "./progress.ts";
+import { createBlockPut } from "./put-block.ts";
 import { createRateController } from "./rate.ts";
-import { startScan } from "./scan.ts";
+import { compileScan, startScan } from "./scan.ts";
 import { createSender } from "./send.ts";
 import { completeSnapshot, deleteUnfinished, startSnapshot } from "./snapshot.ts";
 import { verifySnapshot } from "./verify.ts";
@@ -75,6 +76,11 @@ export interface UploadResult {
   verifiedBlocks: number;
 }
 
+/** Has all that an upload loads late compiled, so that the next start finds it so. */
+export async function compileUploader(): Promise<void> {
+  await Promise.all([compileScan(), import("./client.ts"), import("@aws-sdk/client-ebs")]);
+}
+
 /** Returns when the snapshot is completed and a sample of it was read back. */
 export async function uploadSnapshot(options: UploadOptions): Promise<UploadResult> {
   const file = identifyImage(options.file);
@@ -113,7 +119,6 @@ async function upload(options: UploadOptions, file: FileIdentity): Promise<Uploa
     return result({ ...finished, bytesSent: 0, verifiedBlocks: 0 });
   }
   try {
-    const ebs = await clients.ebs();
     const base = parent === null ? null : await readParentOf(options, parent);
     const volumeGiB = Math.max(Math.ceil(file.bytes / gibibyte), base?.volumeGiB ?? 1);
     const table = createBlockTable(Math.max(blocksIn(file.bytes), base?.table.count ?? 0));
@@ -123,6 +128,7 @@ async function upload(options: UploadOptions, file: FileIdentity): Promise<Uploa
       return result({ snapshot, blocks: 0, bytesSent, verifiedBlocks: 0 });
     }
     await journal.update({ state: "completing" });
+    const ebs = await clients.ebs();
     await completeSnapshot({
       ebs,
       ec2: clients.ec2,
@@ -177,7 +183,7 @@ async function fill(given: {
   }
   const sentBefore = journal.blocks.size;
   let bytesSent = 0;
-  // Reading begins while the service is still asked for a snapshot.
+  // Reading begins while the SDK is still being loaded and the service asked for a snapshot.
   const scan = startScan({ path: options.file, fileBytes: file.bytes, table, parent: base?.table ?? null, slots });
   const abort = (): void => void scan.stop();
   signal.addEventListener("abort", abort, { once: true });
@@ -193,7 +199,7 @@ async function fill(given: {
     const { snapshot, isCompleted } = await nameSnapshot({ options, journal, volumeGiB });
     if (isCompleted) return { snapshot, bytesSent, isCompleted };
     const sender = createSender({
-      ebs,
+      put: createBlockPut({ ebs, snapshot, commands: await import("@aws-sdk/client-ebs") }),
       snapshot,
       startedAt: begunAt,
       scan,
@@ -204,7 +210,6 @@ async function fill(given: {
         journal.add(index, hash);
       },
       signal,
-      commands: await import("@aws-sdk/client-ebs"),
     });
     try {
       for (let block = await scan.next(); block; block = await scan.next()) await sender.send(block);
