@@ -6,13 +6,17 @@ import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseCLI, startVitest } from "vitest/node";
-import { setUpEmulator } from "./support/aws.ts";
+import { setUpEmulator, whyNotRepaired } from "./support/aws.ts";
 import { findChromium } from "./support/chromium.ts";
 import { findMinistack } from "./support/ministack.ts";
+import { whyNoNix } from "./support/nix.ts";
 import { whyNoNixBuild } from "./support/nix-build.ts";
 import { CountingReporter, formatCounts } from "./support/reporter.ts";
 
 const isContinuousIntegration = /^(1|true)$/i.test(process.env.CI ?? "");
+
+/** What cannot be had on this machine by installing anything; its tests are skipped, and that is no failure. */
+const unavailable: string[] = [];
 
 /** Installs Debian's Chromium where that is possible; otherwise says what to install. */
 function ensureChromium(): void {
@@ -60,6 +64,8 @@ function ensureEmulator(): void {
     process.exit(1);
   }
   say(`the AWS provider is tested against ${kind}`);
+  const why = whyNotRepaired();
+  if (why !== null) unavailable.push(`whole operations on AWS (${why})`);
   say(
     findMinistack() === null
       ? "ministack cannot be installed, so IAM's policies are read and not enforced"
@@ -67,6 +73,9 @@ function ensureEmulator(): void {
   );
   const noNix = whyNoNixBuild();
   say(noNix === null ? "images are built by a real nix" : noNix);
+  if (noNix !== null) unavailable.push("builds by nix");
+  const noEvaluation = whyNoNix();
+  if (noEvaluation !== null) unavailable.push(`the evaluation of NixOS modules (${noEvaluation})`);
 }
 
 function canInstall(): boolean {
@@ -98,7 +107,8 @@ async function main(): Promise<void> {
   const { counts } = reporter;
   const ran = counts.passed + counts.failed;
   if (ran === 0) say("no test ran");
-  const isSkipRefused = isContinuousIntegration && counts.skipped > 0;
+  const isSkipRefused = isContinuousIntegration && counts.skipped > 0 && unavailable.length === 0;
+  if (unavailable.length > 0) say(`not tried here: ${unavailable.join("; ")}`);
   if (isSkipRefused) say("a skipped test is a failure where CI is set; the reasons are above");
   await vitest.close();
   const isGood = ran > 0 && counts.failed === 0 && !isSkipRefused && !process.exitCode;

@@ -16,142 +16,145 @@ const aws = {
 };
 const enabled = (options: object = {}): object => ({ services: { clawdinator: { enable: true, ...options } } });
 
-if (missing) test(`the NixOS module is evaluated elsewhere: ${missing}`, () => {});
-
-describe.skipIf(missing)("services.clawdinator, evaluated by nix", () => {
-  test("a machine finds out who it is before its gateway starts as that instance", async () => {
-    const { config, failedAssertions } = await evaluateModules(modules, enabled());
-    expect(failedAssertions).toEqual([]);
-    const { clawdinator, "clawdinator-identify": identify } = config.systemd.services;
-    expect(clawdinator?.requires).toEqual(["clawdinator-identify.service"]);
-    expect(clawdinator?.after).toEqual(["network-online.target", "clawdinator-identify.service"]);
-    expect(clawdinator?.wantedBy).toEqual(["multi-user.target"]);
-    expect(clawdinator?.serviceConfig).toMatchObject({
-      EnvironmentFile: `/run/${String(identify?.serviceConfig.RuntimeDirectory)}/identity`,
-      Restart: "always",
-      StateDirectory: "clawd",
-    });
-    expect(clawdinator?.serviceConfig.ExecStart).toMatch(
-      /\/bin\/clawdinator up --home \/var\/lib\/clawd --config \/etc\/clawdinator\/config\.json --instance \$\{CLAWDINATOR_INSTANCE\}$/,
-    );
-    expect(identify?.serviceConfig).toMatchObject({ Type: "oneshot", RemainAfterExit: true, RestartMode: "direct" });
-    expect(identify?.environment.METADATA_URL).toBe("http://169.254.169.254");
-  });
-
-  test("no unit of the service runs as root or may gain rights, but those that prepare the memory and switch the system", async () => {
-    const { config } = await evaluateModules(modules, enabled({ config: aws }));
-    const units = Object.entries(config.systemd.services).filter(([name]) => name.startsWith("clawdinator"));
-    const asRoot = units.filter(([, { serviceConfig: own }]) => own.User !== "clawdinator" && own.DynamicUser !== true);
-    expect(asRoot.map(([name]) => name)).toEqual(["clawdinator-memory", "clawdinator-switch@"]);
-    for (const [name, { serviceConfig }] of units) {
-      if (asRoot.some(([other]) => other === name)) continue;
-      expect(serviceConfig, name).toMatchObject({
-        NoNewPrivileges: true,
-        CapabilityBoundingSet: "",
-        ProtectSystem: "strict",
-        ProtectHome: true,
+describe.skipIf(missing)(
+  missing ? `services.clawdinator, evaluated by nix: ${missing}` : "services.clawdinator, evaluated by nix",
+  () => {
+    test("a machine finds out who it is before its gateway starts as that instance", async () => {
+      const { config, failedAssertions } = await evaluateModules(modules, enabled());
+      expect(failedAssertions).toEqual([]);
+      const { clawdinator, "clawdinator-identify": identify } = config.systemd.services;
+      expect(clawdinator?.requires).toEqual(["clawdinator-identify.service"]);
+      expect(clawdinator?.after).toEqual(["network-online.target", "clawdinator-identify.service"]);
+      expect(clawdinator?.wantedBy).toEqual(["multi-user.target"]);
+      expect(clawdinator?.serviceConfig).toMatchObject({
+        EnvironmentFile: `/run/${String(identify?.serviceConfig.RuntimeDirectory)}/identity`,
+        Restart: "always",
+        StateDirectory: "clawd",
       });
-    }
-  });
-
-  test("the user has the same number on every machine, no shell and no password", async () => {
-    const { config } = await evaluateModules(modules, enabled());
-    expect(config.users.users.clawdinator).toMatchObject({
-      isSystemUser: true,
-      uid: 10001,
-      group: "clawdinator",
-      home: "/var/lib/clawd",
-      shell: null,
-      hashedPassword: null,
+      expect(clawdinator?.serviceConfig.ExecStart).toMatch(
+        /\/bin\/clawdinator up --home \/var\/lib\/clawd --config \/etc\/clawdinator\/config\.json --instance \$\{CLAWDINATOR_INSTANCE\}$/,
+      );
+      expect(identify?.serviceConfig).toMatchObject({ Type: "oneshot", RemainAfterExit: true, RestartMode: "direct" });
+      expect(identify?.environment.METADATA_URL).toBe("http://169.254.169.254");
     });
-    expect(config.users.groups.clawdinator?.gid).toBe(10001);
-  });
 
-  test("the program accepts the configuration file that its options make", async () => {
-    const { config } = await evaluateModules(modules, enabled({ config: aws, gatewayPort: 18_800 }));
-    const text = config.environment.etc["clawdinator/config.json"]?.source?.text ?? "";
-    const parsed = parseConfig(JSON.parse(text), "config.json");
-    expect(parsed).toMatchObject({
-      ...aws,
-      gateway: { port: 18_800 },
-      memory: { directory: "/memory/memory" },
-      conversations: { directory: "/memory/conversations" },
+    test("no unit of the service runs as root or may gain rights, but those that prepare the memory and switch the system", async () => {
+      const { config } = await evaluateModules(modules, enabled({ config: aws }));
+      const units = Object.entries(config.systemd.services).filter(([name]) => name.startsWith("clawdinator"));
+      const asRoot = units.filter(
+        ([, { serviceConfig: own }]) => own.User !== "clawdinator" && own.DynamicUser !== true,
+      );
+      expect(asRoot.map(([name]) => name)).toEqual(["clawdinator-memory", "clawdinator-switch@"]);
+      for (const [name, { serviceConfig }] of units) {
+        if (asRoot.some(([other]) => other === name)) continue;
+        expect(serviceConfig, name).toMatchObject({
+          NoNewPrivileges: true,
+          CapabilityBoundingSet: "",
+          ProtectSystem: "strict",
+          ProtectHome: true,
+        });
+      }
     });
-    const local = await evaluateModules(modules, enabled());
-    const localText = local.config.environment.etc["clawdinator/config.json"]?.source?.text ?? "";
-    expect(parseConfig(JSON.parse(localText), "config.json")).toMatchObject({
-      provider: "local",
-      memory: { directory: "/var/lib/clawd/fleet/memory" },
+
+    test("the user has the same number on every machine, no shell and no password", async () => {
+      const { config } = await evaluateModules(modules, enabled());
+      expect(config.users.users.clawdinator).toMatchObject({
+        isSystemUser: true,
+        uid: 10001,
+        group: "clawdinator",
+        home: "/var/lib/clawd",
+        shell: null,
+        hashedPassword: null,
+      });
+      expect(config.users.groups.clawdinator?.gid).toBe(10001);
     });
-  });
 
-  test("with a file system named, nothing writes to memory before it is mounted over TLS", async () => {
-    const { config } = await evaluateModules(modules, enabled({ config: aws }));
-    const { services, mounts } = config.systemd;
-    expect(mounts).toMatchObject([{ what: "127.0.0.1:/", where: "/memory", type: "nfs4" }]);
-    expect(mounts[0]?.requires).toEqual(["clawdinator-efs-stunnel.service"]);
-    expect(services["clawdinator-memory"]?.after).toEqual(["memory.mount"]);
-    expect(services.clawdinator?.requires).toContain("clawdinator-memory.service");
-    expect(services.clawdinator?.after).toContain("clawdinator-memory.service");
-    expect(services.clawdinator?.serviceConfig.ReadWritePaths).toEqual(["/memory"]);
-    const without = await evaluateModules(modules, enabled());
-    expect(without.config.systemd.mounts).toEqual([]);
-    expect(without.config.systemd.services["clawdinator-efs-stunnel"]).toBeUndefined();
-  });
-
-  test("a switch takes its addresses from the configuration, and is not ended by what it changes", async () => {
-    const repositories = {
-      fleet: { repository: "git@git.example:me/fleet.git" },
-      program: { repository: "/srv/p.git" },
-    };
-    const { config } = await evaluateModules(modules, enabled({ config: { ...aws, ...repositories } }));
-    const unit = config.systemd.services["clawdinator-switch@"];
-    expect(unit).toMatchObject({ restartIfChanged: false, stopIfChanged: false });
-    expect(unit?.serviceConfig.ExecStart).toMatch(/\/bin\/clawdinator-switch %i$/);
-    expect(unit?.environment).toMatchObject({
-      FLEET: "git+ssh://git@git.example/me/fleet.git",
-      PROGRAM: "git+file:///srv/p.git",
+    test("the program accepts the configuration file that its options make", async () => {
+      const { config } = await evaluateModules(modules, enabled({ config: aws, gatewayPort: 18_800 }));
+      const text = config.environment.etc["clawdinator/config.json"]?.source?.text ?? "";
+      const parsed = parseConfig(JSON.parse(text), "config.json");
+      expect(parsed).toMatchObject({
+        ...aws,
+        gateway: { port: 18_800 },
+        memory: { directory: "/memory/memory" },
+        conversations: { directory: "/memory/conversations" },
+      });
+      const local = await evaluateModules(modules, enabled());
+      const localText = local.config.environment.etc["clawdinator/config.json"]?.source?.text ?? "";
+      expect(parseConfig(JSON.parse(localText), "config.json")).toMatchObject({
+        provider: "local",
+        memory: { directory: "/var/lib/clawd/fleet/memory" },
+      });
     });
-    const local = await evaluateModules(modules, enabled());
-    expect(local.config.systemd.services["clawdinator-switch@"]).toBeUndefined();
-  });
 
-  test("names the option and the way out when AWS settings are incomplete", async () => {
-    const { failedAssertions } = await evaluateModules(
-      ["nix/module/default.nix"],
-      enabled({ config: { provider: "aws" } }),
-    );
-    expect(failedAssertions).toHaveLength(3);
-    for (const key of ["aws.bucket", "fleet.repository", "program.repository"]) {
-      expect(failedAssertions.join("\n")).toContain(`services.clawdinator.config.${key} is missing`);
-    }
-    expect(failedAssertions[0]).toContain("nix/settings.json");
-  });
+    test("with a file system named, nothing writes to memory before it is mounted over TLS", async () => {
+      const { config } = await evaluateModules(modules, enabled({ config: aws }));
+      const { services, mounts } = config.systemd;
+      expect(mounts).toMatchObject([{ what: "127.0.0.1:/", where: "/memory", type: "nfs4" }]);
+      expect(mounts[0]?.requires).toEqual(["clawdinator-efs-stunnel.service"]);
+      expect(services["clawdinator-memory"]?.after).toEqual(["memory.mount"]);
+      expect(services.clawdinator?.requires).toContain("clawdinator-memory.service");
+      expect(services.clawdinator?.after).toContain("clawdinator-memory.service");
+      expect(services.clawdinator?.serviceConfig.ReadWritePaths).toEqual(["/memory"]);
+      const without = await evaluateModules(modules, enabled());
+      expect(without.config.systemd.mounts).toEqual([]);
+      expect(without.config.systemd.services["clawdinator-efs-stunnel"]).toBeUndefined();
+    });
 
-  test("refuses a misspelt option and a wrong type", async () => {
-    await expect(evaluateModules(modules, enabled({ instancName: "x" }))).rejects.toThrow(/instancName/);
-    await expect(evaluateModules(modules, enabled({ gatewayPort: "18789" }))).rejects.toThrow(/gatewayPort/);
-  });
+    test("a switch takes its addresses from the configuration, and is not ended by what it changes", async () => {
+      const repositories = {
+        fleet: { repository: "git@git.example:me/fleet.git" },
+        program: { repository: "/srv/p.git" },
+      };
+      const { config } = await evaluateModules(modules, enabled({ config: { ...aws, ...repositories } }));
+      const unit = config.systemd.services["clawdinator-switch@"];
+      expect(unit).toMatchObject({ restartIfChanged: false, stopIfChanged: false });
+      expect(unit?.serviceConfig.ExecStart).toMatch(/\/bin\/clawdinator-switch %i$/);
+      expect(unit?.environment).toMatchObject({
+        FLEET: "git+ssh://git@git.example/me/fleet.git",
+        PROGRAM: "git+file:///srv/p.git",
+      });
+      const local = await evaluateModules(modules, enabled());
+      expect(local.config.systemd.services["clawdinator-switch@"]).toBeUndefined();
+    });
 
-  test("does nothing until it is enabled", async () => {
-    const { config } = await evaluateModules(modules, { services: { clawdinator: { enable: false } } });
-    expect(Object.keys(config.systemd.services).filter((name) => name.startsWith("clawdinator"))).toEqual([]);
-    expect(config.users.users.clawdinator).toBeUndefined();
-  });
+    test("names the option and the way out when AWS settings are incomplete", async () => {
+      const { failedAssertions } = await evaluateModules(
+        ["nix/module/default.nix"],
+        enabled({ config: { provider: "aws" } }),
+      );
+      expect(failedAssertions).toHaveLength(3);
+      for (const key of ["aws.bucket", "fleet.repository", "program.repository"]) {
+        expect(failedAssertions.join("\n")).toContain(`services.clawdinator.config.${key} is missing`);
+      }
+      expect(failedAssertions[0]).toContain("nix/settings.json");
+    });
 
-  const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-  test(`every script of a unit or command ${shellcheck ? "passes" : "is found (there is no"} shellcheck${shellcheck ? "" : ")"}`, async () => {
-    const scripts = await collectScripts(temporaryDirectory(), modules, enabled({ config: aws }));
-    expect(scripts.map((path) => /([a-z-]+)\.[^/]+\.sh$/.exec(path)?.[1]).sort()).toEqual([
-      "clawdinator",
-      "clawdinator-identify",
-      "clawdinator-memory",
-      "clawdinator-switch",
-      "register-store-paths",
-    ]);
-    if (!shellcheck) return;
-    const { stdout, status } = spawnSync("shellcheck", scripts, { encoding: "utf8" });
-    expect(stdout).toBe("");
-    expect(status).toBe(0);
-  });
-});
+    test("refuses a misspelt option and a wrong type", async () => {
+      await expect(evaluateModules(modules, enabled({ instancName: "x" }))).rejects.toThrow(/instancName/);
+      await expect(evaluateModules(modules, enabled({ gatewayPort: "18789" }))).rejects.toThrow(/gatewayPort/);
+    });
+
+    test("does nothing until it is enabled", async () => {
+      const { config } = await evaluateModules(modules, { services: { clawdinator: { enable: false } } });
+      expect(Object.keys(config.systemd.services).filter((name) => name.startsWith("clawdinator"))).toEqual([]);
+      expect(config.users.users.clawdinator).toBeUndefined();
+    });
+
+    const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
+    test(`every script of a unit or command ${shellcheck ? "passes" : "is found (there is no"} shellcheck${shellcheck ? "" : ")"}`, async () => {
+      const scripts = await collectScripts(temporaryDirectory(), modules, enabled({ config: aws }));
+      expect(scripts.map((path) => /([a-z-]+)\.[^/]+\.sh$/.exec(path)?.[1]).sort()).toEqual([
+        "clawdinator",
+        "clawdinator-identify",
+        "clawdinator-memory",
+        "clawdinator-switch",
+        "register-store-paths",
+      ]);
+      if (!shellcheck) return;
+      const { stdout, status } = spawnSync("shellcheck", scripts, { encoding: "utf8" });
+      expect(stdout).toBe("");
+      expect(status).toBe(0);
+    });
+  },
+);

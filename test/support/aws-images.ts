@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Image as Ec2Image, Snapshot } from "@aws-sdk/client-ec2";
-import { describe, onTestFinished, test } from "vitest";
+import { describe, onTestFinished } from "vitest";
 import { type AwsClients, createAwsClients } from "../../tools/fleet/aws/clients.ts";
 import { plannedImage } from "../../tools/fleet/aws/derivations.ts";
 import { openImageRecords } from "../../tools/fleet/aws/image-records.ts";
@@ -11,7 +11,7 @@ import { type AwsImages, type AwsImagesOptions, openAwsImages } from "../../tool
 import { type AwsSettings, awsSettingsSchema } from "../../tools/fleet/aws/settings.ts";
 import { ownedFilters } from "../../tools/fleet/aws/tags.ts";
 import type { PlannedImage } from "../../tools/fleet/services.ts";
-import { emulatorKind, emulatorRegion } from "./aws.ts";
+import { emulatorRegion, whyNotRepaired } from "./aws.ts";
 import { onEachCall } from "./aws-call.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -19,9 +19,8 @@ export const blockBytes = 512 * 1024;
 
 /** Tests of whole imports: the emulator from PyPI has neither EBS direct's block size nor VM Import, nor faults. */
 export function onRepairedEmulator(what: string, define: () => void): void {
-  const kind = emulatorKind();
-  if (kind === "moto, repaired and with faults") describe(what, define);
-  else test(`${what}: not tried, because ${kind ?? "no emulator"} cannot import`, () => {});
+  const why = whyNotRepaired();
+  describe.skipIf(why !== null)(why === null ? what : `${what}: ${why}`, define);
 }
 
 export interface ImageAccount {

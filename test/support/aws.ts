@@ -44,6 +44,15 @@ function setUpPlain(): boolean {
   return true;
 }
 
+/**
+ * Why tests of whole imports, launches and faults are left out; null when they run. The plain emulator has neither EBS
+ * direct's block size nor VM Import, honours no client token, and injects no faults.
+ */
+export function whyNotRepaired(): string | null {
+  const kind = emulatorKind();
+  return kind === "moto, repaired and with faults" ? null : `${kind ?? "no emulator"} cannot do it`;
+}
+
 /** Gets the emulator ready, so that no test waits for an installation. */
 export function setUpEmulator(): EmulatorKind | null {
   const kind = emulatorKind();
