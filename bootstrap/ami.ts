@@ -1,7 +1,7 @@
 /** An AMI that exists already: whose it is, what it was built from, and making it this fleet's. */
 import { ToolError } from "../tools/errors.ts";
-import { imageOfDerivation } from "../tools/fleet/aws/derivations.ts";
 import { aws, isNotFound } from "../tools/fleet/aws/errors.ts";
+import { imageOfDerivation } from "../tools/fleet/aws/images/derivations.ts";
 import {
   derivationTag,
   fleetTag,

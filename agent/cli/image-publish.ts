@@ -1,7 +1,7 @@
 /** `clawdinator image publish`: from a commit to an AMI without a gateway, for CI and for the first instance. */
 import { join } from "node:path";
 import { ConfigError } from "../../tools/errors.ts";
-import type { BuildNeeds } from "../../tools/fleet/aws/build-needs.ts";
+import type { BuildNeeds } from "../../tools/fleet/aws/images/build-needs.ts";
 import type { AwsSettings } from "../../tools/fleet/aws/settings.ts";
 import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
 import { type ImportWay, importWays } from "../../tools/fleet/services.ts";
@@ -72,8 +72,8 @@ export async function publishImage(options: {
   const { settings, environment, stateDirectory, progress, signal, via } = options;
   const [{ createAwsClients }, { openAwsImages }, { gitFlake }, { openProgram }, repositories] = await Promise.all([
     import("../../tools/fleet/aws/clients.ts"),
-    import("../../tools/fleet/aws/images.ts"),
-    import("../../tools/fleet/aws/nix.ts"),
+    import("../../tools/fleet/aws/images/images.ts"),
+    import("../../tools/fleet/aws/images/nix.ts"),
     import("../../tools/fleet/program.ts"),
     import("../../tools/fleet/repository.ts"),
   ]);

@@ -2,7 +2,7 @@
 import { createReadCache } from "../../agent/gateway/store/read-cache.ts";
 import { openS3Store } from "../../agent/gateway/store/s3.ts";
 import { type AwsClients, createAwsClients } from "../../tools/fleet/aws/clients.ts";
-import { openAwsInstances } from "../../tools/fleet/aws/instances.ts";
+import { openAwsInstances } from "../../tools/fleet/aws/instances/instances.ts";
 import { awsSettingsSchema } from "../../tools/fleet/aws/settings.ts";
 import type { FleetServices, ProvidedInstance } from "../../tools/fleet/services.ts";
 import { type EmulatorKind, emulatorRegion, startEmulator } from "../support/aws.ts";

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { encodeUserData } from "../../tools/fleet/aws/user-data.ts";
+import { encodeUserData } from "../../tools/fleet/aws/instances/user-data.ts";
 import { readSpec } from "../../tools/fleet/local/instance-spec.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

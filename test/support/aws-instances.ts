@@ -3,8 +3,8 @@ import type { Instance } from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { openSqliteStore } from "../../agent/gateway/store/sqlite.ts";
 import { type AwsClients, createAwsClients } from "../../tools/fleet/aws/clients.ts";
-import { type AwsInstances, openAwsInstances } from "../../tools/fleet/aws/instances.ts";
-import { type Placement, resolvePlacement } from "../../tools/fleet/aws/placement.ts";
+import { type AwsInstances, openAwsInstances } from "../../tools/fleet/aws/instances/instances.ts";
+import { type Placement, resolvePlacement } from "../../tools/fleet/aws/instances/placement.ts";
 import { type AwsSettings, awsSettingsSchema } from "../../tools/fleet/aws/settings.ts";
 import {
   fromEc2Tags,

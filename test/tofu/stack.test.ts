@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "@cdktf/hcl2json";
 import { beforeAll, expect, test } from "vitest";
+import { parseUserData } from "../../tools/fleet/aws/instances/user-data.ts";
 import { fleetTag, imageTag, instanceTag, nameTag, ownedTag, revisionTag } from "../../tools/fleet/aws/tags.ts";
-import { parseUserData } from "../../tools/fleet/aws/user-data.ts";
 import { knownSecrets } from "../../tools/secrets/secrets.ts";
 import { type Block, blocksOf, readStack, resourcesOf, type Stack, stackDirectory } from "../support/tofu.ts";
 
