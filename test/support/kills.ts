@@ -109,7 +109,7 @@ export async function runThroughKills(
   fleet: TestFleet,
   failpoints: Failpoints,
   text: string,
-  options: { restart?: boolean; point?: string; randomKills?: number } = {},
+  options: { restart?: boolean; point?: string; randomKills?: number; others?: () => number[] } = {},
 ): Promise<SurvivedRun> {
   const approval = await fleet.propose(text);
   const store = await fleet.store();
@@ -165,13 +165,17 @@ async function throughKills(options: {
   point?: string;
   /** So many kills besides, each some moment after the last one. */
   randomKills?: number;
+  /** Gateways of siblings elsewhere, which rest as well. */
+  others?: () => number[];
 }): Promise<SurvivedRun> {
-  const { fleet, failpoints, find, point, randomKills = 0 } = options;
+  const { fleet, failpoints, find, point, randomKills = 0, others = () => [] } = options;
   if (point === undefined) failpoints.armAll();
   else failpoints.arm(point);
   const first = processesBelow(fleet.home).find(({ pid, role }) => role === "gateway" && pid === fleet.pid());
   const resting = processesBelow(fleet.home).filter(({ pid, role }) => role === "gateway" && pid !== first?.pid);
   for (const { pid } of resting) await suspend(fleet.home, pid);
+  const elsewhere = others();
+  for (const pid of elsewhere) process.kill(pid, "SIGSTOP");
   try {
     await options.begin();
     await waitFor(
@@ -179,7 +183,7 @@ async function throughKills(options: {
       { timeoutMs: 60_000, what: "the first instance taking the operation" },
     );
   } finally {
-    for (const { pid } of resting) process.kill(pid, "SIGCONT");
+    for (const pid of [...resting.map((one) => one.pid), ...elsewhere]) process.kill(pid, "SIGCONT");
   }
   const done = async (): Promise<boolean> => ((await find())?.endedAt ?? null) !== null;
   let starts = 0;

@@ -30,6 +30,11 @@ async function armedFleet(
   return { cloud, failpoints };
 }
 
+/** Of the machines: they rest until CLAWDINATOR-1, which is killed, has taken the operation. */
+function gateways(cloud: CloudFleet): number[] {
+  return cloud.room.machines().flatMap(({ state, pid }) => (state === "running" && pid !== null ? [pid] : []));
+}
+
 async function expectSurvived(
   { cloud, failpoints }: { cloud: CloudFleet; failpoints: Failpoints },
   run: SurvivedRun,
@@ -56,7 +61,7 @@ test.skipIf(whyNotRepaired())(
     const armed = await armedFleet();
     const { cloud, failpoints } = armed;
     const { fleet } = cloud;
-    const throughKills = (text: string) => runThroughKills(fleet, failpoints, text);
+    const throughKills = (text: string) => runThroughKills(fleet, failpoints, text, { others: () => gateways(cloud) });
     const one = { "CLAWDINATOR-1": 1 };
 
     const first = cloud.newRevision("Built");
@@ -92,7 +97,9 @@ test.skipIf(whyNotRepaired())(
     const before = await fleet.instance("CLAWDINATOR-2");
 
     const broken = breakHolder(fleet.program);
-    const undone = await runThroughKills(fleet, failpoints, `replace CLAWDINATOR-2 with revision ${broken}`);
+    const undone = await runThroughKills(fleet, failpoints, `replace CLAWDINATOR-2 with revision ${broken}`, {
+      others: () => gateways(cloud),
+    });
     await expectSurvived(armed, undone, {
       state: "compensated",
       epochs: { "CLAWDINATOR-1": 1, "CLAWDINATOR-2": 3 },
