@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { publishImage } from "../../agent/cli/image-publish.ts";
 import { awsSettingsSchema } from "../../tools/fleet/aws/settings.ts";
 import { createFleetRepository } from "../../tools/fleet/repository.ts";
-import { emulatorRegion } from "../support/aws.ts";
+import { emulatorRegion, whyNotRepaired } from "../support/aws.ts";
 import { shareEmulator } from "../support/aws-instances.ts";
 import { makeRepository } from "../support/git.ts";
 import { imageFlake, nixEnvironment, whyNoNixBuild } from "../support/nix-build.ts";
@@ -34,7 +34,7 @@ test("refuses a way that is not known, and a configuration without AWS", async (
   expect(await cli([], home)).toMatchObject({ code: 1, value: { error: { code: "config_invalid" } } });
 });
 
-test.skipIf(noNix !== null)(
+test.skipIf(noNix !== null || whyNotRepaired() !== null)(
   `builds, imports and registers a commit once${noNix ? `: ${noNix}` : ""}`,
   async () => {
     const directory = temporaryDirectory();

@@ -20,7 +20,7 @@ export type EmulatorKind = "moto, repaired and with faults" | "moto from PyPI";
 /** Which emulator tests run against; null where none can be had (no Python). */
 export function emulatorKind(): EmulatorKind | null {
   if (existsSync(repaired)) return "moto, repaired and with faults";
-  return existsSync(plainServer()) || setUpPlain() ? "moto from PyPI" : null;
+  return existsSync(plainPython()) || setUpPlain() ? "moto from PyPI" : null;
 }
 
 function plainDirectory(): string {
@@ -28,8 +28,9 @@ function plainDirectory(): string {
   return join(cache, `clawdinator-test-moto-${motoVersion}`);
 }
 
-function plainServer(): string {
-  return join(plainDirectory(), "bin", "moto_server");
+/** The interpreter: unlike the scripts beside it, it may be moved. */
+function plainPython(): string {
+  return join(plainDirectory(), "bin", "python");
 }
 
 function setUpPlain(): boolean {
@@ -86,7 +87,9 @@ export async function startEmulator(
   writeFileSync(faultsFile, "{}");
   const port = await freePort();
   const [program, parameters] =
-    kind === "moto from PyPI" ? [plainServer(), ["-H", "127.0.0.1", "-p", String(port)]] : [repaired, [String(port)]];
+    kind === "moto from PyPI"
+      ? [plainPython(), ["-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", String(port)]]
+      : [repaired, [String(port)]];
   const child = spawn(program, parameters, {
     stdio: ["ignore", "ignore", "pipe"],
     // The AMIs that Amazon publishes are of no use here, and make each look at images slow.

@@ -8,6 +8,7 @@ import { createAwsProvider } from "../../../../tools/fleet/aws/provider.ts";
 import { type AwsSettings, awsSettingsSchema } from "../../../../tools/fleet/aws/settings.ts";
 import { ownedBy, toEc2Tags } from "../../../../tools/fleet/aws/tags.ts";
 import type { FleetProvider } from "../../../../tools/fleet/services.ts";
+import { whyNotRepaired } from "../../../support/aws.ts";
 import { type AwsAccount, makeAccount, registerAmi, shareEmulator, testImage } from "../../../support/aws-instances.ts";
 import { commitFiles, makeRepository } from "../../../support/git.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
@@ -33,7 +34,7 @@ function openProvider(
   });
 }
 
-describe("a launch's plan", () => {
+describe.skipIf(whyNotRepaired())("a launch's plan", () => {
   test("binds the number of the template's default version, and the whole placement", async () => {
     const account = await makeAccount(emulator());
     const provider = openProvider(account);
@@ -117,7 +118,7 @@ describe("a launch's plan", () => {
   });
 });
 
-describe("the provider", () => {
+describe.skipIf(whyNotRepaired())("the provider", () => {
   test("launches, lists and removes as the contract says", async () => {
     const account = await makeAccount(emulator());
     const provider = openProvider(account);

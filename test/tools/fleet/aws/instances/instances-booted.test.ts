@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { processesWithArguments } from "../../../../../tools/fleet/local/process.ts";
+import { whyNotRepaired } from "../../../../support/aws.ts";
 import { type AwsAccount, makeAccount, shareEmulator } from "../../../../support/aws-instances.ts";
 import { commitFiles, makeRepository } from "../../../../support/git.ts";
 import { type MachineRoom, startMachineRoom } from "../../../../support/machines.ts";
@@ -44,7 +45,7 @@ async function openRoom(): Promise<{ account: AwsAccount; room: MachineRoom; rev
   return { account, room, revisions: [first, second] };
 }
 
-describe("a machine", () => {
+describe.skipIf(whyNotRepaired())("a machine", () => {
   test("boots as the instance that its user data names, from the program at its revision", async () => {
     const { account, room, revisions } = await openRoom();
     const [first, second] = revisions;

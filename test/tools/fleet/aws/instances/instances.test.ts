@@ -2,7 +2,7 @@ import { _InstanceType, RunInstancesCommand, StopInstancesCommand } from "@aws-s
 import { describe, expect, test } from "vitest";
 import { parseUserData } from "../../../../../tools/fleet/aws/instances/user-data.ts";
 import { fromEc2Tags, instanceTag, ownedBy, ownedTag, toEc2Tags } from "../../../../../tools/fleet/aws/tags.ts";
-import { emulatorKind } from "../../../../support/aws.ts";
+import { emulatorKind, whyNotRepaired } from "../../../../support/aws.ts";
 import {
   type AwsAccount,
   makeAccount,
@@ -17,7 +17,7 @@ const emulator = shareEmulator();
 const signal = new AbortController().signal;
 const one = "clawd-0123456789ab";
 
-describe("launching", () => {
+describe.skipIf(whyNotRepaired())("launching", () => {
   test("makes one tagged machine from the AMI of the image, with a root volume that goes with it", async () => {
     const account = await makeAccount(emulator());
     const { instances, settings } = account;
@@ -94,7 +94,7 @@ describe("launching", () => {
   });
 });
 
-describe("stopping and removing", () => {
+describe.skipIf(whyNotRepaired())("stopping and removing", () => {
   test("are confirmed, leave nothing, and may be repeated", async () => {
     const account = await makeAccount(emulator());
     const { instances } = account;
@@ -167,7 +167,7 @@ describe("stopping and removing", () => {
   });
 });
 
-describe("looking", () => {
+describe.skipIf(whyNotRepaired())("looking", () => {
   test("lists stopped instances too, and no terminated ones", async () => {
     const account = await makeAccount(emulator());
     const [stopped, gone] = ["clawd-00000000000a", "clawd-00000000000b"] as const;
