@@ -34,9 +34,13 @@ function apiTests(program: string): void {
   let ci: Credentials;
   let vmimport: Credentials;
 
+  const endings: (() => void | Promise<void>)[] = [];
+  afterAll(async () => {
+    for (const work of endings.reverse()) await work();
+  });
   beforeAll(async () => {
     stack = await readStack();
-    ministack = await startMinistack(program, { atEnd: afterAll });
+    ministack = await startMinistack(program, { atEnd: (work) => void endings.push(work) });
     await prepare(ministack);
     common = await ministack.assume("clawdinator-instance", instancePolicies(stack));
     named = await ministack.assume("clawdinator-instance-CLAWDINATOR-1", instancePolicies(stack, "CLAWDINATOR-1"));

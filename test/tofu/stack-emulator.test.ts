@@ -4,8 +4,12 @@ import { emulatorClientOptions, makeStack } from "../support/stack.ts";
 import { blocksOf, readStack } from "../support/tofu.ts";
 
 let emulator: Emulator;
+const endings: (() => void | Promise<void>)[] = [];
+afterAll(async () => {
+  for (const work of endings.reverse()) await work();
+});
 beforeAll(async () => {
-  emulator = await startEmulator({ atEnd: afterAll });
+  emulator = await startEmulator({ atEnd: (work) => void endings.push(work) });
 });
 
 test("makes what the stack would have made, and an instance starts from its launch template", async () => {
