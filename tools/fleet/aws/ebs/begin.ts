@@ -34,7 +34,12 @@ export async function begin(options: UploadOptions, file: FileIdentity): Promise
   const anew = async (given: string | null, isUnfinished: boolean): Promise<Beginning> => {
     const header = given === null ? fresh : { ...fresh, clientToken: sha256(`${token}:${given}`) };
     const journal = await openJournal(path, header);
-    if (given !== null && isUnfinished) await deleteUnfinished(clients.ec2, given);
+    try {
+      if (given !== null && isUnfinished) await deleteUnfinished(clients.ec2, given);
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
     return { journal, resumed: false, finished: null };
   };
 
