@@ -1,14 +1,11 @@
 /** What the first instance and what is around it costs, estimated from list prices. */
-import { instanceCost, pricesDate, pricesOf, roundCents } from "../tools/fleet/aws/prices.ts";
+import { blockBytes, gibibyte } from "../tools/fleet/aws/ebs/blocks.ts";
+import { instanceCost, pricesDate, pricesOf, roundCents, usdPerBlock } from "../tools/fleet/aws/prices.ts";
 import type { AwsSettings } from "../tools/fleet/aws/settings.ts";
 import { knownSecrets } from "../tools/secrets/secrets.ts";
 
-const GiB = 1024 ** 3;
 /** A NixOS image of this program; zeros are not stored. */
 const imageGiB = 3;
-const blockBytes = 512 * 1024;
-/** EBS direct, US dollars per 1,000 blocks written. */
-const putBlocks1000 = 0.006;
 /** A young hive mind: text. */
 const memoryGiB = 1;
 /** Requests of one instance's heartbeats and leases, about two puts and five gets a minute, and a GiB of seeds. */
@@ -41,7 +38,7 @@ export function estimateCost(options: {
     { what: `one ${instanceType}, ${rootGiB} GiB disk, public address`, onceUsd: 0, monthlyUsd: instance.monthlyUsd },
     {
       what: `machine image, about ${imageGiB} GiB`,
-      onceUsd: options.sendsImage ? ((imageGiB * GiB) / blockBytes / 1000) * putBlocks1000 : 0,
+      onceUsd: options.sendsImage ? ((imageGiB * gibibyte) / blockBytes) * usdPerBlock : 0,
       monthlyUsd: imageGiB * prices.snapshotGiBMonth,
     },
     { what: `${secrets} secrets`, onceUsd: 0, monthlyUsd: secrets * prices.secretMonth },

@@ -19,6 +19,9 @@ export class ConfigError extends ReadableError {}
 /** A tool or operation cannot do what it was asked; the model or the person reads the message. */
 export class ToolError extends ReadableError {}
 
+/** Code of a ToolError that says: not on this machine, for want of memory, disk or a program; another may have them. */
+export const notOnThisMachine = "build_impossible_here";
+
 /** Something outside (a model, a cloud, a host) failed or refused. */
 export class ProviderError extends ReadableError {}
 

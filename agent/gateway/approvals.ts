@@ -4,7 +4,7 @@
  * whoever decides, wherever, in whatever order.
  */
 import { randomBytes } from "node:crypto";
-import { ToolError } from "../../tools/errors.ts";
+import { notOnThisMachine, ToolError } from "../../tools/errors.ts";
 import { differences, digestOf, type Json, sha256 } from "../../tools/json.ts";
 import type { PolicyInForce } from "../../tools/policy-pin.ts";
 import { type Store, update } from "../../tools/store.ts";
@@ -55,9 +55,6 @@ export interface Approvals {
 
 /** A start looks whether the audit log has all of what expired this recently or is still open. */
 const retellMs = 7 * 24 * 3600 * 1000;
-
-/** Code of errors that say: not on this machine, for want of memory, disk or nix. */
-const notHere = "build_impossible_here";
 
 export function createApprovals(options: {
   store: Store;
@@ -288,7 +285,7 @@ export function createApprovals(options: {
     } catch (error) {
       // What fails for a moment (a full disk, a busy store) says nothing about the facts, nor does what this machine
       // lacks and another one may have: the approval waits.
-      if (!(error instanceof ToolError) || error.code === notHere) throw error;
+      if (!(error instanceof ToolError) || error.code === notOnThisMachine) throw error;
       return `it can no longer be planned: ${error.message}`;
     }
   }

@@ -2,12 +2,12 @@
  * An AWS emulator kept by others (moto) for a test: started once a file on a free port, forgotten between tests. A
  * repaired build with fault injection is used where it lies beside the project, else moto from PyPI is installed once.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { end, freePort } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";
 
@@ -128,22 +128,4 @@ export async function startEmulator(
     },
     stop: () => end(child),
   };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -2,15 +2,15 @@
  * An emulator kept by others that enforces IAM policies (ministack from PyPI, with AUTH=true): started on a free
  * loopback port, and its policy evaluator alone for requests that its API does not take apart as AWS does.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { emulatorRegion } from "./aws.ts";
 import type { PolicyDocument } from "./policy.ts";
+import { end, freePort } from "./server-process.ts";
 import { waitFor } from "./wait.ts";
 
 const version = "1.5.33";
@@ -228,22 +228,4 @@ function sha256(text: string): string {
 
 function hmac(key: Buffer, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,10 +1,10 @@
 /** The file system of the hive-mind memory: whether instances can mount it where they are launched, and its cost. */
+
 import type { FileSystemDescription, MountTargetDescription } from "@aws-sdk/client-efs";
 import type { AwsClients } from "./clients.ts";
+import { gibibyte } from "./ebs/blocks.ts";
 import { aws, awsErrorCode } from "./errors.ts";
 import { pricesDate, pricesOf, roundCents } from "./prices.ts";
-
-const gibibyte = 1024 ** 3;
 
 export interface FileSystemCheck {
   fileSystem: string;

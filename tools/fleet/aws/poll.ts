@@ -31,13 +31,19 @@ export async function poll<T>(options: {
  * ago: it says nothing of what there is, and is asked again.
  */
 export async function list<T>(visibilityMs: number, call: () => Promise<T>): Promise<T> {
-  const end = performance.now() + visibilityMs;
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!isNotFound(error) || performance.now() + pauseMs > end) throw error;
-    }
-    await sleep(pauseMs);
-  }
+  let unheard: unknown;
+  const answer = await poll({
+    timeoutMs: visibilityMs,
+    async check() {
+      try {
+        return { value: await call() };
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        unheard = error;
+        return null;
+      }
+    },
+  });
+  if (answer) return answer.value;
+  throw unheard;
 }

@@ -6,6 +6,9 @@
 /** When the table was last compared with AWS' price pages. */
 export const pricesDate = "2026-11-01";
 
+/** What EBS direct charges for writing a block, in every region of the table. */
+export const usdPerBlock = 0.006 / 1000;
+
 /** AWS counts a month as 730 hours. */
 export const hoursPerMonth = 730;
 

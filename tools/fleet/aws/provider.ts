@@ -1,21 +1,18 @@
 /** The provider for AWS: images are AMIs, instances are EC2 machines, found by the fleet's tags and nothing else. */
+
 import { join } from "node:path";
 import type { Store } from "../../store.ts";
 import { openProgram } from "../program.ts";
 import type { FleetConfiguration, FleetProvider } from "../services.ts";
 import type { AwsClients } from "./clients.ts";
+import { blockBytes, gibibyte } from "./ebs/blocks.ts";
 import { openAwsImages } from "./images/images.ts";
 import { gitFlake } from "./images/nix.ts";
 import { openAwsInstances } from "./instances/instances.ts";
 import { planAwsLaunch } from "./instances/launch-plan.ts";
-import { pricesDate, pricesOf, roundCents } from "./prices.ts";
+import { pricesDate, pricesOf, roundCents, usdPerBlock } from "./prices.ts";
 import type { AwsSettings } from "./settings.ts";
 import { switchInstance } from "./ssm.ts";
-
-const gibibyte = 1024 ** 3;
-/** What AWS charges for writing blocks by EBS direct. */
-const usdPerBlock = 0.006 / 1000;
-const blockBytes = 512 * 1024;
 
 export interface AwsProviderOptions {
   settings: AwsSettings;

@@ -2,6 +2,7 @@
 
 /** EBS reads and writes snapshots in blocks of this size, no other. */
 export const blockBytes = 512 * 1024;
+export const gibibyte = 1024 ** 3;
 export const hashBytes = 32;
 
 /** SHA-256 of a block of zeros, hexadecimal. */

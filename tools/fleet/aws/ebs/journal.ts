@@ -1,7 +1,7 @@
 /** What an upload must remember to go on after a crash: which snapshot it fills, and which blocks are there. */
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { syncDirectory } from "../../../../memory/files.ts";
+import { writeFileDurably } from "../../local/files.ts";
 import {
   type BlockLog,
   encodeHeader,
@@ -81,7 +81,7 @@ export async function openJournal(
       Buffer.from(encodeHeader(current)),
       ...[...blocks].map(([index, hash]) => encodeRecord(index, hash)),
     ]);
-    await replaceFile(path, content);
+    await writeFileDurably(path, content);
     writer = await openRecordWriter(path, content.length);
   };
   await rewrite();
@@ -108,23 +108,4 @@ export async function openJournal(
     flush: async () => writer?.flush(),
     close: async () => writer?.close(),
   };
-}
-
-/** Temporary file, fsync, rename, fsync of the directory. */
-export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.next`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(dirname(path));
 }

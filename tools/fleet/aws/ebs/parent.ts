@@ -7,10 +7,19 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Block, EBSClient } from "@aws-sdk/client-ebs";
 import { ToolError } from "../../../errors.ts";
+import { writeFileDurably } from "../../local/files.ts";
 import { awsErrorCode } from "../errors.ts";
 import { encodeHeader, encodeRecord, readBlockLog } from "./block-log.ts";
-import { type BlockTable, blockState, blocksIn, createBlockTable, hashOf, setBlock, zeroHashHex } from "./blocks.ts";
-import { replaceFile } from "./journal.ts";
+import {
+  type BlockTable,
+  blockState,
+  blocksIn,
+  createBlockTable,
+  gibibyte,
+  hashOf,
+  setBlock,
+  zeroHashHex,
+} from "./blocks.ts";
 import { listBlocks, readBlockHash } from "./read-back.ts";
 import { type Ec2, findSnapshot } from "./snapshot.ts";
 
@@ -28,7 +37,6 @@ function isRecordHeader({ volumeGiB, count }: Record<string, unknown>): boolean 
 
 /** Lists of older snapshots are deleted; without one, the parent is read back. */
 const keptRecords = 50;
-const gibibyte = 1024 ** 3;
 
 export interface ParentContent {
   volumeGiB: number;
@@ -125,7 +133,7 @@ export async function writeRecord(options: {
     else if (explicit.has(index)) parts.push(encodeRecord(index, zero));
   }
   await mkdir(directory, { recursive: true });
-  await replaceFile(recordPath(directory, snapshot), Buffer.concat(parts));
+  await writeFileDurably(recordPath(directory, snapshot), Buffer.concat(parts));
   await deleteOldRecords(directory);
 }
 

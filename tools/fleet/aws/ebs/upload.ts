@@ -9,7 +9,7 @@ import { acquireProcessLock } from "../../../process-lock.ts";
 import type { AwsClients } from "../clients.ts";
 import { type Tags, tokenTag } from "../tags.ts";
 import { begin } from "./begin.ts";
-import { type BlockTable, blockBytes, blockState, blocksIn, createBlockTable, setBlock } from "./blocks.ts";
+import { type BlockTable, blockBytes, blockState, blocksIn, createBlockTable, gibibyte, setBlock } from "./blocks.ts";
 import { type FileIdentity, identifyImage, isSameFile } from "./image-file.ts";
 import type { Journal } from "./journal.ts";
 import { type ParentContent, readParent, writeRecord } from "./parent.ts";
@@ -29,7 +29,6 @@ const slots = 48;
 const parallelReads = 32;
 /** Clocks may differ by this much; AWS accepts no request with more. */
 const clockToleranceMs = 5 * 60_000;
-const gibibyte = 1024 ** 3;
 
 export interface UploadProgress {
   /** Blocks that are sent, or need not be. */

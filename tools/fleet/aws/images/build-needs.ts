@@ -1,22 +1,22 @@
 /** What building a disk image needs, compared with what this machine has, before anybody approves the build. */
+
 import { readFile, stat, statfs } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
 import { dirname } from "node:path";
-import { ToolError } from "../../../errors.ts";
-
-const GiB = 1024 ** 3;
+import { notOnThisMachine, ToolError } from "../../../errors.ts";
+import { gibibyte } from "../ebs/blocks.ts";
 
 /**
  * Evaluating a NixOS configuration keeps all of its options and packages in memory: 0.6 to 1 GiB for a headless system;
  * a quarter more, because nixpkgs grows.
  */
-const evaluationMemoryBytes = 1.25 * GiB;
+const evaluationMemoryBytes = 1.25 * gibibyte;
 /** Evaluation, and beside it the image builder: file system tools, compression, and pages that are not written yet. */
-const buildMemoryBytes = 2.5 * GiB;
+const buildMemoryBytes = 2.5 * gibibyte;
 /** The closure as it is fetched (about 3 GiB), the image made from it (as much again), and compilers for what is ours. */
-const storeBytes = 10 * GiB;
+const storeBytes = 10 * gibibyte;
 /** systemd-repart fills the image in the build directory before it becomes an output. */
-const buildDirectoryBytes = 5 * GiB;
+const buildDirectoryBytes = 5 * gibibyte;
 
 export interface BuildNeeds {
   evaluationMemoryBytes: number;
@@ -98,14 +98,14 @@ export function describeNeeds(needs: BuildNeeds, features: string[]): string {
 
 export function cannotBuildHere(what: string, missing: string[], cause?: unknown): ToolError {
   return new ToolError(`${what} here: missing ${missing.join("; ")}`, {
-    code: "build_impossible_here",
+    code: notOnThisMachine,
     hint: "take a bigger instance type or disk, let CI build and import it (the fleet repository's image workflow), or name an AMI that exists with `--ami`",
     cause,
   });
 }
 
 export function gib(bytes: number): string {
-  return `${Math.round((bytes / GiB) * 10) / 10} GiB`;
+  return `${Math.round((bytes / gibibyte) * 10) / 10} GiB`;
 }
 
 async function freeMemory(): Promise<number> {

@@ -1,5 +1,7 @@
 /** What the fleet costs a month as it is now, by the price table: for the plan's cap, not for the bill. */
+
 import type { AwsClients } from "../clients.ts";
+import { gibibyte } from "../ebs/blocks.ts";
 import { aws } from "../errors.ts";
 import { list } from "../poll.ts";
 import { hoursPerMonth, pricesOf, roundCents } from "../prices.ts";
@@ -9,7 +11,6 @@ import type { Machine } from "./machines.ts";
 
 /** An estimate waits no longer for a listing that answers "not found". */
 const patienceMs = 30_000;
-const gibibyte = 1024 ** 3;
 
 export interface FleetCost {
   monthlyUsd: number;
