@@ -10,13 +10,39 @@ const seconds = z.number().positive().max(86_400);
 const modelSchema = z
   .strictObject({
     provider: z
-      .enum(["interpreter", "openai-compatible"])
+      .enum(["interpreter", "anthropic", "openai", "openai-compatible"])
       .describe(
-        "`interpreter` understands documented commands without a key; `openai-compatible` is any chat endpoint",
+        "`anthropic`: Claude; `openai`: GPT by the Responses interface; `openai-compatible`: any chat endpoint; `interpreter` understands documented commands without a key",
       ),
-    model: z.string().min(1).optional().describe("model name as the endpoint knows it"),
-    baseUrl: z.url().optional().describe("address of the endpoint; default `OPENAI_BASE_URL`"),
-    apiKeyFile: z.string().min(1).optional().describe("file that holds the key; default the variable `OPENAI_API_KEY`"),
+    model: z.string().min(1).optional().describe("model name as the endpoint knows it; each provider has a default"),
+    baseUrl: z.url().optional().describe("address of the endpoint; default `ANTHROPIC_BASE_URL` or `OPENAI_BASE_URL`"),
+    apiKeyFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "file that holds the key, read again when it changes; default the fleet's secret, then `ANTHROPIC_API_KEY` or `OPENAI_API_KEY`",
+      ),
+    thinking: z
+      .enum(["off", "low", "medium", "high"])
+      .optional()
+      .describe("how much the model thinks before it answers, where it can"),
+    contextTokens: z
+      .number()
+      .int()
+      .min(4_000)
+      .optional()
+      .describe("tokens that a request and its answer may have together; default what is known of the model"),
+    maxOutputTokens: z.number().int().min(256).optional().describe("tokens that one answer may have"),
+    price: z
+      .strictObject({
+        input: z.number().min(0).describe("US dollars for a million tokens of input"),
+        output: z.number().min(0).describe("US dollars for a million tokens of output"),
+        cacheRead: z.number().min(0).optional().describe("US dollars for a million tokens read from the cache"),
+        cacheWrite: z.number().min(0).optional().describe("US dollars for a million tokens written to the cache"),
+      })
+      .optional()
+      .describe("price of a model that the table of prices does not know"),
   })
   .describe("a model");
 
@@ -42,7 +68,18 @@ const configObject = z.strictObject({
     .strictObject({
       personality: modelSchema
         .optional()
-        .describe("who talks; default: `openai-compatible` where `OPENAI_BASE_URL` is set, else `interpreter`"),
+        .describe(
+          "who talks; default: `anthropic` where its key is there, else `openai-compatible` where `OPENAI_BASE_URL` is set, else `openai` where its key is there, else `interpreter`",
+        ),
+      coding: modelSchema
+        .optional()
+        .describe("who writes code; default: `openai` where its key is there, else `personality`"),
+      summaries: modelSchema.optional().describe("who shortens long conversations; default `personality`"),
+      fallbacks: z
+        .array(modelSchema)
+        .max(5)
+        .default([])
+        .describe("who takes over, in order, while `personality` cannot answer"),
     })
     .prefault({}),
   limits: z
@@ -84,6 +121,21 @@ const configObject = z.strictObject({
         .enum(["interrupt", "queue"])
         .default("interrupt")
         .describe("a new message in a conversation stops the running answer, or waits for it"),
+      channels: z
+        .record(z.string(), z.enum(["interrupt", "queue"]))
+        .default({})
+        .describe('the same for single channels, such as `{"cli": "queue"}`'),
+    })
+    .prefault({}),
+  workspace: z
+    .strictObject({
+      directory: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "where each name's workspace lies (soul, identity, skills, schedule), shared by all instances; default beside `conversations.directory`",
+        ),
     })
     .prefault({}),
   program: z

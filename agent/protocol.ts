@@ -7,7 +7,8 @@
  *   GET  /work             newline-delimited `Work`, open for as long as the mind lives
  *   POST /events           what a run did; the gateway relays it to whoever watches
  *   POST /propose          asks for an operation; the answer is an approval to wait for, or a refusal
- *   GET  /fleet/status, GET /fleet/drift
+ *   POST /spend/begin      asks whether a request to a model may be made; POST /spend/end says what it used
+ *   GET  /fleet/status, GET /fleet/drift, GET /cost, GET /sitrep
  *   POST /proof            result of a `prove` work item
  *
  * Nothing on this socket approves, cancels, or names a proposer: the gateway derives the proposer from the message that
@@ -68,7 +69,13 @@ export const runEventSchema = z.discriminatedUnion("type", [
     name: id,
     state: z.enum(["started", "succeeded", "failed"]),
     text: z.string(),
+    /** Where text from the public internet came from, when the result holds some: the run is influenced by it from here. */
+    publicSource: z.string().max(500).optional(),
   }),
+  /** One line about the answer that is not part of it, such as another model having taken over. */
+  z.strictObject({ type: z.literal("notice"), text: z.string().max(1000) }),
+  /** A picture of the set in workspace/pictures, below what was said so far. */
+  z.strictObject({ type: z.literal("picture"), picture: id, alt: z.string().max(500) }),
   z.strictObject({
     type: z.literal("proposal"),
     approval: id,
@@ -97,6 +104,8 @@ export const proposeSchema = z.strictObject({
   call: id,
   operation: id,
   input: z.unknown(),
+  /** Where public text that the run or its conversation has read came from; empty when it has read none. */
+  publicSources: z.array(z.string().max(500)).max(50).default([]),
 });
 export type Propose = z.output<typeof proposeSchema>;
 
@@ -119,10 +128,60 @@ export type ProposeAnswer = z.output<typeof proposeAnswerSchema>;
 export const proofSchema = z.strictObject({ prove: id, checks: z.array(checkSchema).max(50) });
 export type Proof = z.output<typeof proofSchema>;
 
+/** What a model used for one request. Tokens of the input that came from the provider's cache are counted apart. */
+export const usageSchema = z.strictObject({
+  /** Neither read from the cache nor written to it. */
+  inputTokens: z.number().int().nonnegative(),
+  cacheReadTokens: z.number().int().nonnegative(),
+  cacheWriteTokens: z.number().int().nonnegative(),
+  outputTokens: z.number().int().nonnegative(),
+});
+export type Usage = z.output<typeof usageSchema>;
+
+/** `personality` talks, `summaries` compacts conversations, `coding` works on code, `proof` is a health check. */
+export const purposeSchema = z.enum(["personality", "coding", "summaries", "proof"]);
+export type Purpose = z.output<typeof purposeSchema>;
+
+export const modelIdentitySchema = z.strictObject({ provider: id, model: id });
+export type ModelIdentity = z.output<typeof modelIdentitySchema>;
+
+export const spendBeginSchema = z.strictObject({
+  /** Chosen by the mind, unique; asking again with the same id is the same request. */
+  request: id,
+  /** Null for what belongs to no run, such as a health check. */
+  run: id.nullable(),
+  purpose: purposeSchema,
+  model: modelIdentitySchema,
+  /** What it is expected to use: charged when its end is never told. */
+  estimate: usageSchema,
+});
+export type SpendBegin = z.output<typeof spendBeginSchema>;
+
+export const spendBeginAnswerSchema = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("allowed") }),
+  /** Final until `until` (milliseconds since 1970; null: until a person changes something). */
+  z.object({
+    status: z.literal("refused"),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string(),
+    until: z.number().nullable(),
+  }),
+]);
+export type SpendBeginAnswer = z.output<typeof spendBeginAnswerSchema>;
+
+/** `usage` null: nothing was used (the request never reached the model). */
+export const spendEndSchema = z.strictObject({ request: id, usage: usageSchema.nullable() });
+export type SpendEnd = z.output<typeof spendEndSchema>;
+
+/** What the request cost in US dollars, by the dated price table; 0 for a model that is free or whose price is unknown. */
+export const spendEndAnswerSchema = z.object({ usd: z.number() });
+
 // ---- gateway → mind -------------------------------------------------------------------------------------------------
 
 export const authorSchema = z.object({
-  kind: z.enum(["maintainer", "instance"]),
+  /** `schedule`: a timer, `id` is the job's. */
+  kind: z.enum(["maintainer", "instance", "schedule"]),
   id: z.string(),
   name: z.string(),
   /** The maintainer who wrote in this one's place (`--as`). */
@@ -153,6 +212,8 @@ export const workSchema = z.discriminatedUnion("type", [
     conversation: conversationIdSchema,
     epoch: z.number().int(),
     text: z.string(),
+    /** What happened, by which a picture may be chosen: `ready`, `landed`, `rejected`, `retired`, … */
+    occasion: z.string().optional(),
   }),
   z.object({ type: z.literal("interrupt"), run: z.string(), reason: z.string() }),
   /** Finish or park every run, then exit. */
@@ -282,6 +343,8 @@ export const conversationEntrySchema = z.object({
       text: z.string(),
       calls: z.array(z.object({ call: z.string(), name: z.string(), input: z.unknown() })),
       model: z.string(),
+      /** What its provider needs back word for word with the next request: thinking blocks, encrypted reasoning. */
+      replay: z.object({ provider: z.string(), model: z.string(), items: z.array(z.unknown()) }).optional(),
     }),
     z.object({
       role: z.literal("tool"),
@@ -290,7 +353,29 @@ export const conversationEntrySchema = z.object({
       ok: z.boolean(),
       text: z.string(),
       data: z.unknown().optional(),
+      /** Lowest trust of what the text holds; absent: the program's own. */
+      trust: z.enum(["public", "self", "maintainer"]).optional(),
+      /** Where it came from, with `trust: "public"`. */
+      source: z.string().optional(),
     }),
+    /** A tool that must not run twice begins; without a result after it, nobody knows whether it ran. */
+    z.object({ role: z.literal("started"), call: z.string(), name: z.string() }),
+    /**
+     * Stands for every entry up to and with the entry `through` when a model is asked. The entries stay readable.
+     * `facts` are carried from summary to summary by code: only one that is settled goes.
+     */
+    z.object({
+      role: z.literal("summary"),
+      through: z.string(),
+      text: z.string(),
+      facts: z.array(
+        z.object({ id: z.string(), kind: z.enum(["operation", "promise", "decision", "fact"]), text: z.string() }),
+      ),
+      model: z.string(),
+      trust: z.enum(["public", "self", "maintainer"]).optional(),
+      sources: z.array(z.string()).optional(),
+    }),
+    z.object({ role: z.literal("picture"), picture: z.string(), alt: z.string() }),
     /** The run is over; nothing of this message follows. */
     z.object({ role: z.literal("end"), reason: z.string(), text: z.string() }),
     z.object({ role: z.literal("notice"), text: z.string() }),

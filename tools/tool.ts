@@ -20,6 +20,10 @@ export interface ToolResult {
   text: string;
   /** Typed data for code and `--json`. */
   data?: Json;
+  /** Lowest trust of what the text holds; absent: the program's own words. The run's trust sinks to it. */
+  trust?: Trust;
+  /** Where it came from, for people: an address, a document. Needed with `trust: "public"`. */
+  source?: string;
 }
 
 export interface ReadContext {
@@ -28,7 +32,7 @@ export interface ReadContext {
   /** Facts about the program that runs: `revision` is `checkout`'s commit when it runs from one. */
   program: { version: string; revision: string; image: string; instance: string; name: string | null };
   /** Who caused this run, for the provenance of what it writes. */
-  author: { kind: "maintainer" | "instance"; id: string; name: string };
+  author: { kind: "maintainer" | "instance" | "schedule"; id: string; name: string };
   /** The lowest trust of what the run has read so far; derived writes inherit it. */
   trust: Trust;
   conversation: string;
@@ -90,6 +94,8 @@ export interface Proposer {
   conversation: string | null;
   /** Text that is not a maintainer's own typed command shaped this proposal. */
   influencedByPublicText: boolean;
+  /** Where public text that the proposing run had read came from, as far as it is known. */
+  publicSources?: string[];
 }
 
 export interface PolicyRule {

@@ -34,6 +34,8 @@ export interface OperationRecord {
   owner: { instance: string; until: number } | null;
   /** The instance that must not take it up again, because the next step stops it. */
   handedOverBy: string | null;
+  /** Instances that lack what a step needs (`notOnThisMachine`) and left it to others, and when the last one did. */
+  passedOn?: { by: string[]; at: number };
   approvedBy: string[];
   startedAt: number;
   endedAt: number | null;
@@ -46,6 +48,9 @@ export interface OperationRecord {
   progress?: string | null;
 }
 
+/** Who passed an operation on takes it again, and lets it fail, when nobody else has taken it for so long. */
+const passedOnMs = 60_000;
+
 /** The owner lease outlives a long pause of the process but not its death by much. */
 export const ownerLeaseMs = 15_000;
 
@@ -57,7 +62,7 @@ export interface Journal {
   read(id: string): Promise<OperationRecord | null>;
   /** Keys with their versions, for whoever looks at what changed. */
   list(): Promise<{ id: string; version: string }[]>;
-  /** The first record of an approved plan. Idempotent. */
+  /** The first record of an approved plan, owned by this gateway, which has just planned it anew. Idempotent. */
   begin(approval: ApprovalRecord, tool: Operation): Promise<void>;
   /** Takes the ownership when it is free for this gateway; else null. */
   acquire(id: string, options: { holdsName: boolean }): Promise<OperationRecord | null>;
@@ -125,6 +130,7 @@ export function createJournal(options: {
       const { operationId: id, plan } = approval;
       if (!id) throw new Error(`${approval.id} has no operation id`);
       const votes = approval.votes.filter((vote) => vote.decision === "approve" && vote.counts);
+      const now = await store.now();
       const record: OperationRecord = {
         formatVersion: 1,
         id,
@@ -133,10 +139,10 @@ export function createJournal(options: {
         approval: approval.id,
         plan,
         state: "running",
-        owner: null,
+        owner: { instance: self, until: now + ownerLeaseMs },
         handedOverBy: null,
         approvedBy: votes.map((vote) => vote.name),
-        startedAt: await store.now(),
+        startedAt: now,
         endedAt: null,
         steps: tool.steps(plan).map(({ name }) => pendingStep(name)),
         cancelRequested: null,
@@ -184,9 +190,10 @@ function pendingStep(name: string): StepRecord {
 
 /** A gateway resumes what it owned before its restart; a holder of a name adopts what nobody runs any more. */
 function mayTake(record: OperationRecord, options: { self: string; holdsName: boolean; now: number }): boolean {
-  const { owner, handedOverBy } = record;
+  const { owner, handedOverBy, passedOn } = record;
   if (owner?.instance === options.self) return true;
   if (!options.holdsName || handedOverBy === options.self) return false;
+  if (passedOn?.by.includes(options.self) && options.now < passedOn.at + passedOnMs) return false;
   return owner === null || owner.until < options.now;
 }
 

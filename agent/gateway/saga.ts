@@ -2,7 +2,7 @@
  * Runs one operation as a saga: intent before each step, result after it, compensation in reverse order when one fails.
  * Whatever dies, on whatever line, another run of this code from the same journal finishes or compensates it.
  */
-import { describeError, ToolError } from "../../tools/errors.ts";
+import { describeError, notOnThisMachine, ToolError } from "../../tools/errors.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
 import { type Json, sha256 } from "../../tools/json.ts";
 import type { Step, StepContext } from "../../tools/tool.ts";
@@ -102,6 +102,10 @@ export function createSaga(options: {
         if (error instanceof OwnershipLost || options.isStopping()) throw error;
         const endedAt = await fleet.store.now();
         const { message } = describeError(error);
+        if (mayPassOn(record, error)) {
+          await passOn(record, step.name, { at: endedAt, message });
+          return "handed_over";
+        }
         await auditStep(record, step.name, "failed", message);
         const failed = (one: StepRecord): StepRecord =>
           one.name === step.name ? { ...one, state: "failed", endedAt, error: message } : one;
@@ -119,6 +123,20 @@ export function createSaga(options: {
       steps: current.steps.map((one) => (one.name === step ? { ...one, state: "pending" } : one)),
     }));
     await auditStep(record, step, "handed_over", "the next step stops this instance, so another one takes over");
+  }
+
+  /** What this machine lacks another one may have; each passes an operation on once. */
+  const mayPassOn = (record: OperationRecord, error: unknown): boolean =>
+    error instanceof ToolError && error.code === notOnThisMachine && !record.passedOn?.by.includes(self);
+
+  async function passOn(record: OperationRecord, step: string, why: { at: number; message: string }): Promise<void> {
+    await journal.write(record.id, (current) => ({
+      ...current,
+      owner: null,
+      passedOn: { by: [...(current.passedOn?.by ?? []), self], at: why.at },
+      steps: current.steps.map((one) => (one.name === step ? { ...one, state: "pending" } : one)),
+    }));
+    await auditStep(record, step, "passed_on", why.message);
   }
 
   /** Turns a failure into compensation, in the same write as the failed step, so that no restart tries that step again. */

@@ -5,7 +5,7 @@
 
 import { describeError } from "../../tools/errors.ts";
 import type { Json } from "../../tools/json.ts";
-import type { ConversationEntry, RunEvent } from "../protocol.ts";
+import type { ConversationEntry, RunEvent, Usage } from "../protocol.ts";
 import type { Model, ModelFailure, ModelMessage, ToolCall, ToolSpec } from "./models/model.ts";
 import { proposalOf } from "./proposal.ts";
 
@@ -36,6 +36,8 @@ export interface LoopOptions {
   system: string;
   /** Id of the message that is answered. */
   message: string;
+  conversation: string;
+  run: string;
   /** The conversation so far. May end with calls whose results are missing: those are executed first. */
   messages: ModelMessage[];
   /** What an earlier attempt at this message already said. */
@@ -123,6 +125,9 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
   try {
     const stream = options.model.stream({
       message: options.message,
+      conversation: options.conversation,
+      run: options.run,
+      purpose: "personality",
       system: options.system,
       messages: state.messages,
       tools: () => options.tools.map((tool) => tool.spec()),
@@ -137,7 +142,7 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
         options.emit({ type: "text", text: separator + event.text });
       } else if (event.type === "call") turn.calls.push(withOwnId(event.call, state, turn, options.message));
       else if (event.type === "usage")
-        Object.assign(used, { inputTokens: event.inputTokens, outputTokens: event.outputTokens });
+        Object.assign(used, { inputTokens: inputOf(event.usage), outputTokens: event.usage.outputTokens });
       else if (event.type === "stop") turn.stop = event;
       if (signal.aborted) break;
     }
@@ -147,6 +152,11 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
   state.usage.inputTokens += used.inputTokens;
   state.usage.outputTokens += used.outputTokens;
   return turn;
+}
+
+/** All that went in, from a cache or not. */
+function inputOf({ inputTokens, cacheReadTokens, cacheWriteTokens }: Usage): number {
+  return inputTokens + cacheReadTokens + cacheWriteTokens;
 }
 
 /** Some endpoints count their call ids from zero in every turn; ours must tell each call of a run apart. */

@@ -37,6 +37,9 @@ async function check(name: string, prove: () => Promise<string>): Promise<Check>
 async function proveModel(model: Model): Promise<string> {
   const request = {
     message: "proof",
+    conversation: "proof",
+    run: null,
+    purpose: "proof" as const,
     system: "You answer a health check.",
     messages: [{ role: "user" as const, text: model.readsPrompt ? "Answer with the one word: ok" : "version" }],
     tools: () => [],

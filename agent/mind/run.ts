@@ -83,6 +83,8 @@ async function perform(work: RunWork, running: Running): Promise<void> {
       ? await systemPrompt({ workspace: services.workspace, memory, conversationFolder: folder })
       : "",
     message: work.message,
+    conversation: work.conversation,
+    run: work.run,
     messages: modelMessages(conversation.entries, work.message),
     textSoFar: stored.text,
     tools: toolsFor(work, services),

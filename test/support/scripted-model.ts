@@ -7,6 +7,9 @@ export function scriptedModel(turns: ScriptedTurn[]): Model & { requests: ModelR
   const requests: ModelRequest[] = [];
   return {
     name: "scripted",
+    identity: () => ({ provider: "scripted", model: "scripted" }),
+    contextTokens: null,
+    maxOutputTokens: 4_096,
     readsPrompt: true,
     requests,
     async *stream(request) {
@@ -21,8 +24,7 @@ export function scriptedModel(turns: ScriptedTurn[]): Model & { requests: ModelR
 export const text = (words: string): ModelEvent => ({ type: "text", text: words });
 export const usage = (inputTokens: number, outputTokens: number): ModelEvent => ({
   type: "usage",
-  inputTokens,
-  outputTokens,
+  usage: { inputTokens, cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens },
 });
 export const call = (id: string, name: string, input: unknown = {}): ModelEvent => {
   const made: ToolCall = { call: id, name, input };

@@ -10,6 +10,9 @@ import type { Model, ModelEvent, ModelMessage, ModelRequest } from "./model.ts";
 export function interpreterModel({ now = Date.now }: { now?: () => number } = {}): Model {
   return {
     name: "interpreter",
+    identity: () => ({ provider: "interpreter", model: "interpreter" }),
+    contextTokens: null,
+    maxOutputTokens: 4_096,
     readsPrompt: false,
     async *stream(request) {
       yield* answer(request, now());

@@ -61,7 +61,15 @@ export function openAiChatModel(options: OpenAiChatOptions): Model {
     }
   }
 
-  return { name: `openai-compatible ${model ?? "(the endpoint's first model)"}`, readsPrompt: true, stream };
+  const known = () => model ?? "(the endpoint's first model)";
+  return {
+    name: `openai-compatible ${known()}`,
+    identity: () => ({ provider: "openai-compatible", model: known() }),
+    contextTokens: null,
+    maxOutputTokens: 4_096,
+    readsPrompt: true,
+    stream,
+  };
 }
 
 async function clientFor(baseUrl: string | undefined, key: string | null): Promise<OpenAI> {
@@ -134,8 +142,12 @@ async function* turn(client: OpenAI, model: string, request: ModelRequest): Asyn
     if (chunk.usage) {
       yield {
         type: "usage",
-        inputTokens: chunk.usage.prompt_tokens ?? 0,
-        outputTokens: chunk.usage.completion_tokens ?? 0,
+        usage: {
+          inputTokens: chunk.usage.prompt_tokens ?? 0,
+          cacheReadTokens: 0,
+          cacheWriteTokens: 0,
+          outputTokens: chunk.usage.completion_tokens ?? 0,
+        },
       };
     }
   }

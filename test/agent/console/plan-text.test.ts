@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { withoutPlanText } from "../../../agent/console/pages/state/plan-text.ts";
 import { interpreterModel } from "../../../agent/mind/models/interpreter.ts";
 import { sampleApproval } from "../../support/console-samples.ts";
+import { modelRequest } from "../../support/model-request.ts";
 
 const approval = sampleApproval({ id: "ap-1" });
 const { id, operation, digest, summary, state, expiresAt, quorum, plan } = approval;
@@ -11,13 +12,7 @@ const proposal = { approval: id, operation, digest, summary, state, expiresAt, q
 async function told(changed: Partial<{ state: string; quorum: number }> = {}): Promise<string> {
   const data = { proposal: { ...proposal, ...changed } };
   const message = { role: "tool" as const, call: "c", name: "instance_launch", ok: true, text: "", data };
-  const request = {
-    message: "m-1",
-    system: "",
-    messages: [message],
-    tools: () => [],
-    signal: new AbortController().signal,
-  };
+  const request = modelRequest({ messages: [message] });
   let text = "";
   for await (const event of interpreterModel().stream(request)) if (event.type === "text") text += event.text;
   return text;

@@ -24,6 +24,7 @@ import { giveName } from "../../../tools/fleet/names.ts";
 import { announceSecret } from "../../../tools/secrets/changes.ts";
 import { openLocalSecrets } from "../../../tools/secrets/local.ts";
 import type { SecretInfo, SecretStore } from "../../../tools/secrets/secrets.ts";
+import { modelRequest } from "../../support/model-request.ts";
 import { startOpenAiServer } from "../../support/openai-server.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -96,7 +97,7 @@ test("takes up a rotated key at once, and the model's next request carries it", 
     environment: {},
   });
   const ask = async (): Promise<void> => {
-    const request = { message: "m1", system: "", messages: [], tools: () => [], signal: new AbortController().signal };
+    const request = modelRequest();
     for await (const _event of model.stream(request));
   };
   await ask();
@@ -117,7 +118,7 @@ test("a key's file stands in for the variable while it exists", async () => {
     keyFileIfThere: file("openai-api-key"),
     environment: { OPENAI_API_KEY: "variable" },
   });
-  const request = { message: "m1", system: "", messages: [], tools: () => [], signal: new AbortController().signal };
+  const request = modelRequest();
   for await (const _event of model.stream(request));
   mkdirSync(path);
   writeFileSync(file("openai-api-key"), "file\n");

@@ -61,6 +61,8 @@ async function loop(options: Partial<LoopOptions> & Pick<LoopOptions, "model">) 
   const result = await runLoop({
     system: "You are a test.",
     message: "m1",
+    conversation: "c1",
+    run: "m1.1",
     messages: [{ role: "user", text: "Hello" }],
     tools: toolbox(),
     limits: { turns: 5, tokens: 100_000, seconds: 30 },

@@ -1,24 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ModelEvent, ModelMessage, ModelRequest } from "../../../agent/mind/models/model.ts";
+import type { ModelEvent, ModelMessage } from "../../../agent/mind/models/model.ts";
 import { openAiChatModel } from "../../../agent/mind/models/openai-chat.ts";
 import { retryAfterOf, waitBefore } from "../../../agent/mind/models/retry.ts";
+import { modelRequest } from "../../support/model-request.ts";
 import { startOpenAiServer } from "../../support/openai-server.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const key = "sk-test-0123456789abcdefghij";
-
-function request(rest: Partial<ModelRequest> = {}): ModelRequest {
-  return {
-    message: "m1",
-    system: "You are a test.",
-    messages: [{ role: "user", text: "Hello" }],
-    tools: () => [],
-    signal: new AbortController().signal,
-    ...rest,
-  };
-}
 
 async function collect(events: AsyncIterable<ModelEvent>): Promise<ModelEvent[]> {
   const all: ModelEvent[] = [];
@@ -38,7 +28,7 @@ const hello = {
 test("streams text and usage", async () => {
   const server = await startOpenAiServer([hello]);
   const model = openAiChatModel({ model: "m", environment: { OPENAI_BASE_URL: server.baseUrl, OPENAI_API_KEY: key } });
-  expect(await collect(model.stream(request()))).toEqual([
+  expect(await collect(model.stream(modelRequest()))).toEqual([
     { type: "text", text: "Hel" },
     { type: "text", text: "lo" },
     { type: "usage", inputTokens: 7, outputTokens: 2 },
@@ -76,7 +66,7 @@ test("joins parallel tool calls that arrive in pieces", async () => {
   ]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
   const tools = () => [{ name: "echo", description: "Says it again.", inputSchema: { type: "object" } }];
-  expect(await collect(model.stream(request({ tools })))).toEqual([
+  expect(await collect(model.stream(modelRequest({ tools })))).toEqual([
     { type: "call", call: { call: "a", name: "echo", input: { word: "x" } } },
     { type: "call", call: { call: "b", name: "version", input: {} } },
     { type: "stop", reason: "calls" },
@@ -88,7 +78,7 @@ test("arguments that are not JSON are a problem of the call, not of the turn", a
   const broken = { index: 0, id: "a", function: { name: "echo", arguments: '{"word":' } };
   const server = await startOpenAiServer([{ stream: [{ delta: { tool_calls: [broken] } }, { finish: "tool_calls" }] }]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
-  const [event] = await collect(model.stream(request()));
+  const [event] = await collect(model.stream(modelRequest()));
   expect(event).toMatchObject({ type: "call", call: { problem: expect.stringContaining("not JSON") } });
 });
 
@@ -100,7 +90,7 @@ test("replays calls and results in the wire's form", async () => {
     { role: "assistant", text: "", calls: [{ call: "a", name: "echo", input: { word: "x" } }] },
     { role: "tool", call: "a", name: "echo", ok: false, text: "broken" },
   ];
-  await collect(model.stream(request({ messages })));
+  await collect(model.stream(modelRequest({ messages })));
   expect(server.requests[0]?.body.messages.slice(2)).toEqual([
     {
       role: "assistant",
@@ -115,7 +105,7 @@ test("waits as long as an overloaded endpoint asks, then goes on", async () => {
   const overloaded = { status: 429, headers: { "retry-after-ms": "20" }, body: { error: { message: "slow down" } } };
   const server = await startOpenAiServer([overloaded, { ...overloaded, status: 503 }, hello]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
-  expect((await collect(model.stream(request()))).at(-1)).toEqual({ type: "stop", reason: "end" });
+  expect((await collect(model.stream(modelRequest()))).at(-1)).toEqual({ type: "stop", reason: "end" });
   expect(server.requests).toHaveLength(3);
 });
 
@@ -128,7 +118,7 @@ test.each([
 ])("does not repeat a request that was refused with %i %j, and shows no key", async (status, rest, code) => {
   const server = await startOpenAiServer([{ status, body: { error: { message: `no: ${key}`, ...rest } } }]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: { OPENAI_API_KEY: key } });
-  const events = await collect(model.stream(request()));
+  const events = await collect(model.stream(modelRequest()));
   expect(events).toMatchObject([{ type: "stop", reason: "error", error: { code } }]);
   expect(JSON.stringify(events)).not.toContain(key);
   expect(server.requests).toHaveLength(1);
@@ -137,7 +127,7 @@ test.each([
 test("a stream that breaks after text is an error and is not repeated", async () => {
   const server = await startOpenAiServer([{ stream: [{ delta: { content: "Hel" } }], ends: "broken" }, hello]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
-  expect(await collect(model.stream(request()))).toMatchObject([
+  expect(await collect(model.stream(modelRequest()))).toMatchObject([
     { type: "text", text: "Hel" },
     { type: "stop", reason: "error", error: { code: "model_stream_broken" } },
   ]);
@@ -147,7 +137,7 @@ test("a stream that breaks after text is an error and is not repeated", async ()
 test("a stream that ends without saying why is an error too", async () => {
   const server = await startOpenAiServer([{ stream: [{ delta: { content: "Hel" } }] }]);
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
-  expect((await collect(model.stream(request()))).at(-1)).toMatchObject({
+  expect((await collect(model.stream(modelRequest()))).at(-1)).toMatchObject({
     reason: "error",
     error: { code: "model_stream_broken" },
   });
@@ -158,7 +148,7 @@ test("an interruption ends a silent stream", async () => {
   const model = openAiChatModel({ baseUrl: server.baseUrl, model: "m", environment: {} });
   const controller = new AbortController();
   const events: ModelEvent[] = [];
-  for await (const event of model.stream(request({ signal: controller.signal }))) {
+  for await (const event of model.stream(modelRequest({ signal: controller.signal }))) {
     events.push(event);
     controller.abort();
   }
@@ -171,7 +161,7 @@ test("an interruption ends a silent stream", async () => {
 test("works without a key and without a model's name", async () => {
   const server = await startOpenAiServer([hello]);
   const model = openAiChatModel({ environment: { OPENAI_BASE_URL: server.baseUrl } });
-  await collect(model.stream(request()));
+  await collect(model.stream(modelRequest()));
   expect(server.requests[0]?.authorization).toBeUndefined();
   expect(server.requests[0]?.body.model).toBe("first-listed");
 });
@@ -185,13 +175,13 @@ test("reads the key's file again when it changed, and tells when it is missing",
     apiKeyFile,
     environment: { OPENAI_API_KEY: "unused" },
   });
-  expect(await collect(model.stream(request()))).toMatchObject([
+  expect(await collect(model.stream(modelRequest()))).toMatchObject([
     { reason: "error", error: { code: "key_unreadable" } },
   ]);
   writeFileSync(apiKeyFile, "one\n");
-  await collect(model.stream(request()));
+  await collect(model.stream(modelRequest()));
   writeFileSync(apiKeyFile, "second\n");
-  await collect(model.stream(request()));
+  await collect(model.stream(modelRequest()));
   expect(server.requests.map(({ authorization }) => authorization)).toEqual(["Bearer one", "Bearer second"]);
 });
 

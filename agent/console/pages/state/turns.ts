@@ -49,7 +49,7 @@ function applyEntry(turn: Turn, { at, body }: ConversationEntry): void {
     if (approval) putProposal(turn, approval, "");
   } else if (body.role === "notice") {
     turn.parts.push({ kind: "notice", text: body.text });
-  } else {
+  } else if (body.role === "end") {
     endTurn(turn, body.reason, body.text);
   }
 }
@@ -68,7 +68,7 @@ export function applyEvent(turn: Turn, event: RunEvent): void {
     putProposal(turn, event.approval, event.summary);
   } else if (event.type === "error") {
     turn.parts.push({ kind: "error", message: event.message, hint: event.hint });
-  } else {
+  } else if (event.type === "done") {
     endTurn(turn, event.reason, event.text);
   }
 }
