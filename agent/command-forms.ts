@@ -3,6 +3,7 @@
  * many (a negation, a condition, a second target) means that it is not this command.
  */
 import type { Json } from "../tools/json.ts";
+import { isOccasion, occasions } from "../tools/picture-occasions.ts";
 
 export type CommandInput = { [key: string]: Json | undefined };
 
@@ -64,6 +65,10 @@ function documentOf(text: string | undefined): string {
   const document = text ?? "";
   return document.endsWith(".md") ? document : `${document}.md`;
 }
+
+/** Days up to and with today. */
+const period =
+  "(?: (?:in |over |for |of )?(?<period>today|this week|this month|(?:the )?(?:last|past) (?:week|month)))?";
 
 const documentName = "(?<document>[A-Za-z0-9][A-Za-z0-9._/-]*)";
 
@@ -198,6 +203,43 @@ export const commandForms: CommandForm[] = [
     input: () => ({}),
   },
   {
+    pattern: "sitrep",
+    example: "sitrep",
+    description: "Says in a few lines what a person should act on, or that there is nothing.",
+    tool: "sitrep",
+    kind: "read",
+    keywords: /\b(?:sitrep|report|situation|attention|news|waiting)\b/,
+    sentences: [
+      sentence("(?:give )?(?:me )?(?:a |the |your )?sitrep"),
+      sentence("(?:is there )?anything (?:to do|for me|that needs me)"),
+      sentence("what needs (?:me|a person|attention)"),
+    ],
+    input: () => ({}),
+  },
+  {
+    pattern: "heartbeat [: TEXT]",
+    example: "heartbeat",
+    description: "What the hourly timer says: tells only what no heartbeat has told yet.",
+    tool: "sitrep",
+    kind: "read",
+    keywords: /\bheartbeat\b/,
+    sentences: [sentence("heartbeat(?:[:.] ?.*)?")],
+    input: () => ({ news: true }),
+  },
+  {
+    pattern: "what is scheduled?",
+    example: "what is scheduled?",
+    description: "Lists the scheduled jobs, when they come next and how they ended last.",
+    tool: "sitrep",
+    kind: "read",
+    keywords: /\b(?:schedule|scheduled|jobs|cron|timer|planned)\b/,
+    sentences: [
+      sentence("what(?: is|'s) scheduled"),
+      sentence("(?:show )?(?:me )?(?:the |your )?(?:schedule|scheduled jobs)"),
+    ],
+    input: () => ({ schedule: true }),
+  },
+  {
     pattern: "drift",
     example: "is there drift?",
     description: "Shows where the running fleet differs from the desired state.",
@@ -210,6 +252,71 @@ export const commandForms: CommandForm[] = [
       sentence("is there drift"),
     ],
     input: () => ({}),
+  },
+  {
+    pattern: "what did you cost [today|this week|this month]?",
+    example: "what did you cost today?",
+    description: "Tells what the models cost, and what is left of today's budget.",
+    tool: "cost",
+    kind: "read",
+    keywords: /\b(?:costs?|money|budget|spen[dt]|expensive)\b/,
+    sentences: [
+      sentence(`what (?:do|did|have) you cost${period}`),
+      sentence(`how much (?:do|did|have) you (?:cost|spent|spend)${period}`),
+      sentence(`(?:show )?(?:me )?(?:the |your )?costs?${period}`),
+      sentence("(?:show )?(?:me )?(?:the |your )?budget"),
+      sentence("how much (?:of the )?budget is left"),
+    ],
+    input: ({ period }) => {
+      const words = (period ?? "today").toLowerCase();
+      if (words.includes("week")) return { days: 7, by: "day" };
+      return words.includes("month") ? { days: 30, by: "day" } : {};
+    },
+  },
+  {
+    pattern: "who are you?",
+    example: "who are you?",
+    description: "Tells who answers.",
+    tool: "identity",
+    kind: "read",
+    keywords: /\b(?:who are you|your name|yourself|introduce)\b/,
+    sentences: [
+      sentence("(?:who|what) are you"),
+      sentence("who(?: is|['’]s) this"),
+      sentence("what(?: is|['’]s) your name"),
+      sentence("(?:introduce|describe) yourself"),
+      sentence("tell me (?:something )?about yourself"),
+    ],
+    input: () => ({ about: "self" }),
+  },
+  {
+    pattern: "what is your favourite band|album|song?",
+    example: "what is your favourite band?",
+    description: "Tells what it listens to.",
+    tool: "identity",
+    kind: "read",
+    keywords: /\b(?:favou?rite|band|album|song|music|track|record|listen)\b/,
+    sentences: [
+      sentence("(?:what|which)(?: is|['’]s) your favou?rite (?:band|album|record|song|track|music)"),
+      sentence("(?:what|which) (?:band|album|record|song|track|music) do you (?:like|love|listen to)(?: best| most)?"),
+      sentence("what do you listen to"),
+    ],
+    input: () => ({ about: "music" }),
+  },
+  {
+    pattern: "what do you believe?",
+    example: "what is the project's philosophy?",
+    description: "Tells what the project values, in short.",
+    tool: "identity",
+    kind: "read",
+    keywords: /\b(?:believes?|philosophy|values?|principles|stands? for)\b/,
+    sentences: [
+      sentence("what do you (?:believe(?: in)?|value|stand for)"),
+      sentence("what does (?:the|this) project (?:believe(?: in)?|value|stand for)"),
+      sentence("what(?: is|['’]s) (?:the|your|this) (?:project(?:['’]?s)? )?philosophy(?: of (?:the|this) project)?"),
+      sentence("what are (?:the|your|this) (?:project(?:['’]?s)? )?(?:values|principles|beliefs)"),
+    ],
+    input: () => ({ about: "beliefs" }),
   },
   {
     pattern: "version",
@@ -268,6 +375,40 @@ export const commandForms: CommandForm[] = [
     keywords: /\b(?:history|changed|memory)\b/,
     sentences: [sentence(`(?:show )?(?:me )?(?:the )?(?:memory )?history of ${documentName}`)],
     input: ({ document }) => ({ document: documentOf(document) }),
+  },
+  {
+    pattern: "gif [OCCASION]",
+    example: "show me a gif",
+    description: `Posts an animated picture; OCCASION is one of: ${occasions.join(", ")}.`,
+    tool: "picture",
+    kind: "read",
+    keywords: /\b(?:gifs?|pictures?)\b/,
+    sentences: [
+      sentence(
+        "(?:(?:show|send|post|give)(?: me| us)? )?(?:an? |another |one more |the )?gif(?: (?:of|for|about))?(?: (?:an? |the )?(?<occasion>[a-z]+(?:[- ][a-z]+){0,2}))?",
+      ),
+      sentence("(?:show|send|post|give)(?: me| us)? (?:a|another|one more) picture"),
+    ],
+    input({ occasion }) {
+      const wanted = occasion?.toLowerCase().replaceAll(" ", "-");
+      if (wanted === undefined || wanted === "please") return {};
+      return isOccasion(wanted) ? { occasion: wanted } : null;
+    },
+  },
+  {
+    pattern: "gifs please / no gifs",
+    example: "no gifs",
+    description: "Turns animated pictures on or off in this conversation.",
+    tool: "picture",
+    kind: "read",
+    keywords: /\b(?:gifs|pictures)\b/,
+    sentences: [
+      sentence("(?<off>no(?: more)?|stop(?: the)?|enough|without) (?:gifs|pictures)"),
+      sentence("(?<off>(?:turn|switch) off)(?: the)? (?:gifs|pictures)"),
+      sentence("(?:more )?(?:gifs|pictures)(?: on)?"),
+      sentence("(?:turn|switch) on(?: the)? (?:gifs|pictures)"),
+    ],
+    input: ({ off }) => ({ wanted: off === undefined }),
   },
   {
     pattern: "what do you remember?",

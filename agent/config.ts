@@ -26,20 +26,20 @@ const modelSchema = z
     thinking: z
       .enum(["off", "low", "medium", "high"])
       .optional()
-      .describe("how much the model thinks before it answers, where it can"),
+      .describe("how much the model thinks before it answers, where it can; default as the model does by itself"),
     contextTokens: z
       .number()
       .int()
       .min(4_000)
       .optional()
       .describe("tokens that a request and its answer may have together; default what is known of the model"),
-    maxOutputTokens: z.number().int().min(256).optional().describe("tokens that one answer may have"),
+    maxOutputTokens: z.number().int().min(256).optional().describe("tokens that one answer may have; default what is known of the model"),
     price: z
       .strictObject({
-        input: z.number().min(0).describe("US dollars for a million tokens of input"),
-        output: z.number().min(0).describe("US dollars for a million tokens of output"),
-        cacheRead: z.number().min(0).optional().describe("US dollars for a million tokens read from the cache"),
-        cacheWrite: z.number().min(0).optional().describe("US dollars for a million tokens written to the cache"),
+        input: z.number().min(0).describe("US dollars for a million tokens of input; no default"),
+        output: z.number().min(0).describe("US dollars for a million tokens of output; no default"),
+        cacheRead: z.number().min(0).optional().describe("US dollars for a million tokens read from the cache; default as `input`"),
+        cacheWrite: z.number().min(0).optional().describe("US dollars for a million tokens written to the cache; default as `input`"),
       })
       .optional()
       .describe("price of a model that the table of prices does not know"),
@@ -125,6 +125,22 @@ const configObject = z.strictObject({
         .record(z.string(), z.enum(["interrupt", "queue"]))
         .default({})
         .describe('the same for single channels, such as `{"cli": "queue"}`'),
+      contextTokens: z
+        .number()
+        .int()
+        .min(4_000)
+        .default(32_000)
+        .describe(
+          "tokens that a model is taken to hold whose own limit is not known; at three quarters the older part of a conversation is shortened",
+        ),
+    })
+    .prefault({}),
+  pictures: z
+    .strictObject({
+      mode: z
+        .enum(["off", "seldom", "often"])
+        .default("seldom")
+        .describe("how readily an animated picture is posted unasked; whoever asks gets one, except with `off`"),
     })
     .prefault({}),
   workspace: z

@@ -2,10 +2,12 @@
  * Conversations as append-only JSONL: `<conversations>/<conversation>/<epoch>.jsonl`, one entry a line, on disk before
  * anything that builds on it is shown. The mind writes; the gateway only reads.
  */
-import { type FileHandle, mkdir, open, readdir, readFile, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ConfigError } from "../tools/errors.ts";
-import { type ConversationEntry, conversationEntrySchema, conversationIdSchema } from "./protocol.ts";
+import { ConfigError, ToolError } from "../tools/errors.ts";
+import { listEpochs, parseLine } from "./conversations/files.ts";
+import { type ConversationEntry, conversationIdSchema } from "./protocol.ts";
 
 export interface ConversationPlace {
   /** The directory that holds all conversations. */
@@ -13,21 +15,22 @@ export interface ConversationPlace {
   conversation: string;
 }
 
-export interface ConversationSummary {
-  conversation: string;
-  /** Milliseconds since 1970 of the last change. */
-  at: number;
-}
-
 export interface ConversationWriter {
   /** Everything stored so far, of all epochs in order; grows with each append. */
   entries: readonly ConversationEntry[];
-  /** Resolves when the entry is on disk. Appends are written in the order of the calls. */
+  /** Bytes of all its files. */
+  bytes(): number;
+  /**
+   * Resolves when the entry is on disk. Appends are written in the order of the calls. After one that failed nothing
+   * more is written: the conversation has to be opened again.
+   */
   append(entry: ConversationEntry): Promise<void>;
+  /** Waits for what is being written and notes how the file stands, for `isCurrent`. */
+  rest(): Promise<void>;
+  /** Whether every file still is as it was read, and this epoch's as `rest` left it: nobody else has written. */
+  isCurrent(): Promise<boolean>;
   close(): Promise<void>;
 }
-
-const epochPattern = /^(0|[1-9][0-9]{0,14})\.jsonl$/;
 
 /** Entries of all epochs in order; none for an unknown conversation. Throws ConfigError that names a corrupt line. */
 export async function readConversation(place: ConversationPlace): Promise<ConversationEntry[]> {
@@ -40,49 +43,76 @@ export async function readConversation(place: ConversationPlace): Promise<Conver
   return entries;
 }
 
-/** Every conversation, the last changed first. */
-export async function listConversations(directory: string): Promise<ConversationSummary[]> {
-  const names = await readdir(directory).catch(noneIfMissing);
-  const summaries: ConversationSummary[] = [];
-  for (const conversation of names.filter((name) => conversationIdSchema.safeParse(name).success)) {
-    const folder = join(directory, conversation);
-    let at: number | null = null;
-    for (const epoch of await listEpochs(folder)) {
-      at = Math.max(at ?? 0, Math.round((await stat(join(folder, `${epoch}.jsonl`))).mtimeMs));
-    }
-    if (at !== null) summaries.push({ conversation, at });
-  }
-  return summaries.sort((a, b) => b.at - a.at || (a.conversation < b.conversation ? -1 : 1));
-}
-
 /**
  * Opens a conversation for writing in an epoch. A last line that a crash tore is moved to a `.torn` file beside it; a
  * corrupt line elsewhere throws ConfigError and leaves every file as it is.
  */
 export async function openConversation(place: ConversationPlace & { epoch: number }): Promise<ConversationWriter> {
   const folder = folderOf(place);
+  // Noted before they are read: what is written meanwhile shows as a difference later.
+  const others = await stampsOf(folder, place.epoch);
   const entries = await readConversation(place);
   await makeFolder(place.directory, folder);
   const path = join(folder, `${place.epoch}.jsonl`);
   const file = await open(path, "a+", 0o600);
+  let ownBytes: number;
+  let ownStamp: string;
   try {
     await repair(path, file);
     await syncFolder(folder);
+    const stats = await file.stat({ bigint: true });
+    ownBytes = Number(stats.size);
+    ownStamp = stampOf(stats);
   } catch (error) {
     await file.close();
     throw error;
   }
-  let last: Promise<unknown> = Promise.resolve();
+  let waiting: { entry: ConversationEntry; line: string }[] = [];
+  let batch: Promise<void> | null = null;
+  let last: Promise<void> = Promise.resolve();
+  let hasFailed = false;
+
+  /** Whatever waits when the disk is free again is written together and synced once. */
+  async function writeWaiting(): Promise<void> {
+    const taken = waiting;
+    waiting = [];
+    batch = null;
+    if (hasFailed) throw writerFailed(path);
+    const bytes = Buffer.from(taken.map(({ line }) => line).join(""));
+    try {
+      await writeAll(file, bytes);
+      // The size is part of what fdatasync keeps.
+      await file.datasync();
+    } catch (error) {
+      hasFailed = true;
+      // Half a line must not stand in front of the next one. Whoever opens it again mends what this cannot.
+      await file.truncate(ownBytes).then(
+        () => file.datasync(),
+        () => undefined,
+      );
+      throw error;
+    }
+    ownBytes += bytes.length;
+    for (const { entry } of taken) entries.push(entry);
+  }
+
   return {
     entries,
+    bytes: () => others.bytes + ownBytes,
     append(entry) {
-      const written = last.then(async () => {
-        await writeAll(file, Buffer.from(`${JSON.stringify(entry)}\n`));
-        await file.sync();
-        entries.push(entry);
-      });
-      last = written.catch(() => undefined);
-      return written;
+      waiting.push({ entry, line: `${JSON.stringify(entry)}\n` });
+      batch ??= last.then(writeWaiting);
+      last = batch.catch(() => undefined);
+      return batch;
+    },
+    async rest() {
+      await last;
+      if (!hasFailed) ownStamp = stampOf(await file.stat({ bigint: true }));
+    },
+    async isCurrent() {
+      if (hasFailed) return false;
+      const now = await Promise.all([stampsOf(folder, place.epoch), stat(path, { bigint: true })]).catch(() => null);
+      return now !== null && now[0].text === others.text && stampOf(now[1]) === ownStamp;
     },
     async close() {
       await last;
@@ -91,23 +121,27 @@ export async function openConversation(place: ConversationPlace & { epoch: numbe
   };
 }
 
+function writerFailed(path: string): ToolError {
+  return new ToolError(`${path} cannot be written: an earlier write failed`, {
+    code: "conversation_unwritable",
+    hint: "see the error before this one; the next message opens the conversation again",
+  });
+}
+
+/** How the files of the other epochs stand. */
+async function stampsOf(folder: string, exceptEpoch: number): Promise<{ text: string; bytes: number }> {
+  const epochs = (await listEpochs(folder)).filter((epoch) => epoch !== exceptEpoch);
+  const all = await Promise.all(epochs.map((epoch) => stat(join(folder, `${epoch}.jsonl`), { bigint: true })));
+  const text = all.map((stats, index) => `${epochs[index]} ${stampOf(stats)}`).join("\n");
+  return { text, bytes: all.reduce((sum, { size }) => sum + Number(size), 0) };
+}
+
+function stampOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `${ino} ${size} ${mtimeNs}`;
+}
+
 function folderOf(place: ConversationPlace): string {
   return join(place.directory, conversationIdSchema.parse(place.conversation));
-}
-
-async function listEpochs(folder: string): Promise<number[]> {
-  const names = await readdir(folder).catch(noneIfMissing);
-  return names
-    .flatMap((name) => {
-      const match = epochPattern.exec(name);
-      return match ? [Number(match[1])] : [];
-    })
-    .sort((a, b) => a - b);
-}
-
-function noneIfMissing(error: NodeJS.ErrnoException): string[] {
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-  throw error;
 }
 
 interface ParsedFile {
@@ -133,14 +167,6 @@ function parseFile(path: string, bytes: Buffer): ParsedFile {
   const last = parseLine(bytes.subarray(wholeBytes).toString("utf8"));
   if (last !== null) entries.push(last);
   return { entries, wholeBytes, tail: last === null ? "torn" : "complete" };
-}
-
-function parseLine(line: string): ConversationEntry | null {
-  try {
-    return conversationEntrySchema.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 /** Makes the file end with a complete line. Torn bytes are on disk elsewhere before they are cut off here. */

@@ -1,7 +1,7 @@
 /** Where things lie below `$CLAWDINATOR_HOME`. `fleet/` is shared by local siblings; `instances/` can be rebuilt. */
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ConfigError } from "../tools/errors.ts";
 import { sha256 } from "../tools/json.ts";
 
@@ -19,6 +19,8 @@ export interface FleetPaths {
   store: string;
   memory: string;
   conversations: string;
+  /** Each name's workspace lies below; see `workspaceOf`. */
+  workspaces: string;
   images: string;
   instances: string;
 }
@@ -47,10 +49,12 @@ export function defaultHome(environment: NodeJS.ProcessEnv = process.env): strin
 export interface SharedDirectories {
   memory: { directory?: string | undefined };
   conversations: { directory?: string | undefined };
+  workspace?: { directory?: string | undefined };
 }
 
 export function fleetPaths(home: string, shared?: SharedDirectories): FleetPaths {
   const fleet = join(home, "fleet");
+  const conversations = shared?.conversations.directory ?? join(fleet, "conversations");
   return {
     home,
     config: join(home, "config.json"),
@@ -60,10 +64,26 @@ export function fleetPaths(home: string, shared?: SharedDirectories): FleetPaths
     program: join(fleet, "program.git"),
     store: join(fleet, "store.sqlite"),
     memory: shared?.memory.directory ?? join(fleet, "memory"),
-    conversations: shared?.conversations.directory ?? join(fleet, "conversations"),
+    conversations,
+    // Beside the conversations, so that a file system that machines share holds both.
+    workspaces: shared?.workspace?.directory ?? join(dirname(conversations), "workspaces"),
     images: join(fleet, "images"),
     instances: join(home, "instances"),
   };
+}
+
+/**
+ * The workspace (soul, identity, skills, canned responses, schedule) of the instance that holds `name`. It belongs to
+ * the name, so it outlives each instance. Throws ConfigError for what is no name, because it becomes part of a path.
+ */
+export function workspaceOf(paths: Pick<FleetPaths, "workspaces">, name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+    throw new ConfigError(`“${name}” cannot be the name of a workspace`, {
+      code: "bad_name",
+      hint: "names are like CLAWDINATOR-1; mend `instanceName` in the configuration",
+    });
+  }
+  return join(paths.workspaces, name);
 }
 
 export function instancePaths(home: string, instance: string): InstancePaths {

@@ -71,6 +71,8 @@ export const runEventSchema = z.discriminatedUnion("type", [
     text: z.string(),
     /** Where text from the public internet came from, when the result holds some: the run is influenced by it from here. */
     publicSource: z.string().max(500).optional(),
+    /** Digest of the call's input: the same call made again has the same, and is no progress. */
+    input: z.string().max(100).optional(),
   }),
   /** One line about the answer that is not part of it, such as another model having taken over. */
   z.strictObject({ type: z.literal("notice"), text: z.string().max(1000) }),
@@ -120,6 +122,8 @@ export const proposeAnswerSchema = z.discriminatedUnion("status", [
     expiresAt: z.number(),
     quorum: z.number().int(),
     warnings: z.array(z.string()),
+    /** What its card names as public text that influenced it. */
+    publicSources: z.array(z.string()).optional(),
   }),
   z.object({ status: z.literal("refused"), code: z.string(), message: z.string(), hint: z.string() }),
 ]);
@@ -128,13 +132,16 @@ export type ProposeAnswer = z.output<typeof proposeAnswerSchema>;
 export const proofSchema = z.strictObject({ prove: id, checks: z.array(checkSchema).max(50) });
 export type Proof = z.output<typeof proofSchema>;
 
+/** No model takes as many in one request: a greater figure is not believed. */
+const tokens = z.number().int().nonnegative().max(50_000_000);
+
 /** What a model used for one request. Tokens of the input that came from the provider's cache are counted apart. */
 export const usageSchema = z.strictObject({
   /** Neither read from the cache nor written to it. */
-  inputTokens: z.number().int().nonnegative(),
-  cacheReadTokens: z.number().int().nonnegative(),
-  cacheWriteTokens: z.number().int().nonnegative(),
-  outputTokens: z.number().int().nonnegative(),
+  inputTokens: tokens,
+  cacheReadTokens: tokens,
+  cacheWriteTokens: tokens,
+  outputTokens: tokens,
 });
 export type Usage = z.output<typeof usageSchema>;
 
@@ -171,7 +178,12 @@ export const spendBeginAnswerSchema = z.discriminatedUnion("status", [
 export type SpendBeginAnswer = z.output<typeof spendBeginAnswerSchema>;
 
 /** `usage` null: nothing was used (the request never reached the model). */
-export const spendEndSchema = z.strictObject({ request: id, usage: usageSchema.nullable() });
+export const spendEndSchema = z.strictObject({
+  request: id,
+  usage: usageSchema.nullable(),
+  /** What was begun, said again to a gateway that answered `unknown_request`: one that died may not have stored it. */
+  begun: spendBeginSchema.omit({ request: true }).optional(),
+});
 export type SpendEnd = z.output<typeof spendEndSchema>;
 
 /** What the request cost in US dollars, by the dated price table; 0 for a model that is free or whose price is unknown. */

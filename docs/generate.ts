@@ -1,5 +1,5 @@
 /**
- * Text that the code knows better than a writer: tables in README.md and docs/, between `<!-- generated:NAME -->` and
+ * Text that the code knows better than a writer: tables in README.md, docs/ and workspace/TOOLS.md, between `<!-- generated:NAME -->` and
  * `<!-- /generated -->`. Without arguments it writes them anew; with `--check` it only tells which are stale.
  */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -23,12 +23,12 @@ export function regenerate(text: string, file: string): string {
   return result;
 }
 
-/** README.md and every page below docs/. */
+/** README.md, every page below docs/, and what of the workspace's templates is made from the code. */
 function documents(root: string): string[] {
   const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => join(root, "docs", name));
-  return [join(root, "README.md"), ...pages.sort()];
+  return [join(root, "README.md"), ...pages.sort(), join(root, "workspace", "TOOLS.md")];
 }
 
 function main(parameters: string[]): void {

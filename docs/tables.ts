@@ -20,6 +20,7 @@ export const generators: Readonly<Record<string, () => string>> = {
   commands: sentenceTable,
   tools: toolTable,
   operations: operationTable,
+  "tool-list": toolList,
   "command-line": commandLineReference,
   routes: () => routeTable(describeRoutes("tcp")),
   "control-routes": controlRouteTable,
@@ -79,6 +80,18 @@ function toolTable(): string {
     tool.description,
   ]);
   return markdownTable(["Tool", "Kind", "What it does"], rows);
+}
+
+/** For the system prompt: a line for each tool, because every conversation pays for it. */
+function toolList(): string {
+  const line = ({ name, description }: { name: string; description: string }): string =>
+    `- \`${name}\`: ${/^.*?[.](?= |$)/s.exec(description)?.[0] ?? description}`;
+  return [
+    "Reading tools run at once and change nothing outside memory:",
+    readTools.map(line).join("\n"),
+    "Operations are proposals; a maintainer decides on the plan:",
+    operations.map(line).join("\n"),
+  ].join("\n\n");
 }
 
 /** Operations with their input and what the policy of a new fleet says of them. */

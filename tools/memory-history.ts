@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ToolError } from "./errors.ts";
+import { provenanceOfResult } from "./memory-provenance.ts";
 import { defineReadTool } from "./tool.ts";
 
 const maxRevisions = 50;
@@ -23,6 +24,11 @@ export const memoryHistory = defineReadTool({
     );
     const rest =
       history.length > maxRevisions ? `\n(${history.length - maxRevisions} older revisions are not shown)` : "";
-    return { text: lines.join("\n") + rest, data: { revisions: shown.map((revision) => ({ ...revision })) } };
+    return {
+      // What a revision says of its author and source is text from there too.
+      ...provenanceOfResult(shown),
+      text: lines.join("\n") + rest,
+      data: { revisions: shown.map((revision) => ({ ...revision })) },
+    };
   },
 });

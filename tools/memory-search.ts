@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { lowestTrustOf } from "./memory-provenance.ts";
+import { lowestTrustOf, provenanceOfResult } from "./memory-provenance.ts";
 import { defineReadTool } from "./tool.ts";
 
 const defaultLimit = 8;
@@ -20,6 +20,7 @@ export const memorySearch = defineReadTool({
       return `${document}:${line}${caution}  ${snippet.replace(/\s+/g, " ")}`;
     });
     return {
+      ...(matches.length === 0 ? {} : provenanceOfResult(matches)),
       text: lines.length === 0 ? `Nothing in memory matches “${input.query}”.` : lines.join("\n"),
       data: { trust: lowestTrustOf(matches), matches: matches.map((match) => ({ ...match })) },
     };

@@ -1,7 +1,7 @@
 /** Which policy is in force: pinned in the store, moved only by the operation `policy_change`. */
 import { ConfigError, ToolError } from "./errors.ts";
 import type { Json } from "./json.ts";
-import { type Policy, parsePolicy, policyDigest, ruleFor } from "./policy.ts";
+import { isSensitive, type Policy, parsePolicy, policyDigest, ruleFor } from "./policy.ts";
 import type { Store } from "./store.ts";
 import type { PolicyRule } from "./tool.ts";
 
@@ -19,7 +19,10 @@ export interface PolicyInForce {
   commit: string;
   digest: string;
   policy: Policy;
-  ruleFor(operation: string): PolicyRule;
+  /** `afterPublicText`: the run that proposes it has read public text. */
+  ruleFor(operation: string, options?: { afterPublicText?: boolean }): PolicyRule;
+  /** Refused to a run that has read public text. */
+  isSensitive(operation: string): boolean;
 }
 
 /** Throws ConfigError when nothing is pinned or the pinned text does not match its digest. */
@@ -38,7 +41,13 @@ export async function readPolicy(store: Store): Promise<PolicyInForce> {
       hint: "somebody changed the store by hand: restore it from a backup",
     });
   }
-  return { commit: record.commit, digest: record.digest, policy, ruleFor: (operation) => ruleFor(policy, operation) };
+  return {
+    commit: record.commit,
+    digest: record.digest,
+    policy,
+    ruleFor: (operation, options) => ruleFor(policy, operation, options),
+    isSensitive: (operation) => isSensitive(policy, operation),
+  };
 }
 
 /** The first pin of a new fleet; a pin that exists stays. */

@@ -8,9 +8,12 @@
  */
 import type { z } from "zod";
 import type { Memory } from "../memory/index.ts";
+import type { CostReport } from "./cost-report.ts";
 import type { FleetDrift, FleetStatus } from "./fleet/model.ts";
 import type { FleetServices } from "./fleet/services.ts";
 import type { Json } from "./json.ts";
+import type { Mood, Occasion } from "./picture-occasions.ts";
+import type { Sitrep } from "./sitrep.ts";
 
 /** Where a text came from, lowest first. A run is as trustworthy as the least trusted text it has read. */
 export type Trust = "public" | "self" | "maintainer";
@@ -29,6 +32,19 @@ export interface ToolResult {
 export interface ReadContext {
   memory: Memory;
   fleet: { status(): Promise<FleetStatus>; drift(): Promise<FleetDrift> };
+  /** What models cost in the last days, today among them. */
+  cost(days: number): Promise<CostReport>;
+  sitrep(): Promise<Sitrep>;
+  /**
+   * The workspace of the name that answers, and where this instance keeps small things that may be lost. Absent: the
+   * program's own workspace, and nothing is kept.
+   */
+  workspace?: { directory: string; state?: string };
+  /** Shows a picture below the answer, unless the rule is against it: `refused` says why. Absent: nowhere to show one. */
+  postPicture?(wish: {
+    occasion: Occasion | null;
+    mood: Mood | null;
+  }): Promise<{ picture: string; alt: string } | { refused: string }>;
   /** Facts about the program that runs: `revision` is `checkout`'s commit when it runs from one. */
   program: { version: string; revision: string; image: string; instance: string; name: string | null };
   /** Who caused this run, for the provenance of what it writes. */
@@ -47,6 +63,8 @@ export interface ReadTool<Schema extends z.ZodType = z.ZodType> {
   /** What it does, when to use it, what comes back. */
   description: string;
   input: Schema;
+  /** False: running it twice for one call would do something twice, so a call that may have run is never made again. */
+  repeatable?: boolean;
   run(context: ReadContext, input: z.output<Schema>): Promise<ToolResult>;
 }
 

@@ -1,3 +1,4 @@
+import { influenceOf } from "../console/pages/state/plan-text.ts";
 import type { ApprovalView } from "../protocol.ts";
 import { connect } from "./client.ts";
 import type { CommandContext } from "./context.ts";
@@ -18,7 +19,9 @@ export async function list(context: CommandContext, options: Record<string, unkn
             one.state,
             timeOf(one.expiresAt),
             `${countVotes(one)}/${one.quorum}`,
-            one.summary,
+            influenceOf(one.plan.proposer).level === "public"
+              ? `${one.summary} (influenced by public text)`
+              : one.summary,
           ]),
         ),
   );
@@ -56,7 +59,8 @@ export async function decide(
 /** Exactly what would change, for a terminal. */
 function renderPlan(approval: ApprovalView): string {
   const { plan } = approval;
-  const who = `${plan.proposer.name}${plan.proposer.influencedByPublicText ? " (shaped by text that is not a typed command)" : ""}`;
+  const { level, text, sources, more } = influenceOf(plan.proposer);
+  const influence = level === "public" ? `Influenced by public text. ${text}` : text;
   return [
     `${approval.id}  ${approval.state}`,
     plan.summary,
@@ -66,9 +70,13 @@ function renderPlan(approval: ApprovalView): string {
       plan.changes.map((change) => [change.what, short(change.before), short(change.after)]),
     ),
     "",
+    ...(level === "public" ? [`! ${influence}`] : []),
+    ...sources.map((source) => `    from ${source}`),
+    ...(more > 0 ? [`    and ${more} more`] : []),
     ...plan.warnings.map((warning) => `! ${warning}`),
     `cost      $${plan.cost.onceUsd} once, $${plan.cost.monthlyUsd} a month (${plan.cost.note})`,
-    `proposed  by ${who}`,
+    `proposed  by ${plan.proposer.name}`,
+    ...(level === "other" ? [`          ${influence}`] : []),
     `needs     ${approval.quorum} approval(s); has ${countVotes(approval)}`,
     ...approval.votes.map(
       (vote) =>

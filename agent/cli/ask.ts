@@ -40,6 +40,11 @@ export async function ask(context: CommandContext, text: string, options: Record
       output.line(event, null);
       return;
     }
+    if (event.type === "picture") {
+      output.line(event, `${shown === "" || shown.endsWith("\n") ? "" : "\n"}[picture: ${visible(event.alt)}]`);
+      return;
+    }
+    if (event.type === "notice") output.note(`${shown === "" ? "" : "\n"}(${event.text})`);
     if (event.type === "error") failure = event;
     if (event.type === "done") done = event;
     if (event.type !== "tool") output.line(event, null);

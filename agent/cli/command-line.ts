@@ -11,6 +11,8 @@ export function buildCommandLine(): Command {
   const program = new Command("clawdinator")
     .description("An autonomous maintainer bot that provisions its own fleet.")
     .helpCommand(false)
+    // What stands behind a command's name is meant for it, also where the command above knows the same option.
+    .enablePositionalOptions()
     .showHelpAfterError("(add --help for the options and an example)");
 
   const add = (parent: Command, usage: string, description: string, example: string, action: Action): Command =>
@@ -141,6 +143,52 @@ export function buildCommandLine(): Command {
     async (context, [id]) => (await import("./operations.ts")).act(context, id ?? "", "cancel"),
   );
 
+  const schedule = group("schedule", "what runs by itself, and when");
+  add(
+    schedule,
+    "list",
+    "jobs with their next time and how the last one ended",
+    "clawdinator schedule list",
+    async (context) => (await import("./schedule.ts")).list(context),
+  );
+  for (const [action, what] of [
+    ["run", "run a job now, besides its times"],
+    ["pause", "let a job rest until it is resumed"],
+    ["resume", "let a paused job run again; one time that it missed is made up for"],
+  ] as const) {
+    add(schedule, `${action} <id>`, what, `clawdinator schedule ${action} heartbeat`, async (context, [id]) =>
+      (await import("./schedule.ts")).act(context, id ?? "", action),
+    );
+  }
+
+  const conversations = group("conversations", "what was said, in every conversation of this fleet");
+  const conversationsModule = () => import("./conversations.ts");
+  add(
+    conversations,
+    "list",
+    "conversations, newest first, with what was asked first in each",
+    "clawdinator conversations list --limit 20",
+    async (context, _parameters, options) => (await conversationsModule()).list(context, options),
+  )
+    .option("--limit <number>", "at most this many; default: 50", parseCount)
+    .option("--after <cursor>", "go on where a list ended");
+  add(
+    conversations,
+    "show <id>",
+    "everything in a conversation, and which part of it its model sees as a summary",
+    "clawdinator conversations show cli-ada",
+    async (context, [id]) => (await conversationsModule()).show(context, id ?? ""),
+  );
+  add(
+    conversations,
+    "search <text...>",
+    "conversations that hold a text, in any case",
+    'clawdinator conversations search "drain timeout"',
+    async (context, [text], options) => (await conversationsModule()).search(context, text ?? "", options),
+  )
+    .option("--limit <number>", "at most this many conversations; default: 20", parseCount)
+    .option("--after <cursor>", "go on where a search ended");
+
   const image = group("image", "images that instances are launched from");
   add(
     image,
@@ -237,6 +285,24 @@ export function buildCommandLine(): Command {
     "bring back the text of a revision",
     "clawdinator memory restore ops.md REVISION",
     async (context, [document, revision]) => (await memoryModule()).restore(context, document ?? "", revision ?? ""),
+  );
+
+  const costCommand = add(
+    program,
+    "cost",
+    "what the models cost, against the budget",
+    "clawdinator cost --days 7 --by person",
+    async (context, _parameters, options) => (await import("./cost.ts")).cost(context, options),
+  )
+    .option("--days <number>", "days up to and with today, UTC; default: 1", parseCount)
+    .option("--by <what>", "model, person, run, instance, day or purpose; default: model")
+    .helpCommand(false);
+  add(
+    costCommand,
+    "reset",
+    "close the budget's breaker, so that models are asked again",
+    "clawdinator cost reset",
+    async (context) => (await import("./cost.ts")).reset(context),
   );
 
   const maintainers = group("maintainers", "who may ask and approve");

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, mkdirSync, statfsSync } from "node:fs";
 import { promisify } from "node:util";
+import type { CostReport } from "../../tools/cost-report.ts";
 import { describeError, ToolError } from "../../tools/errors.ts";
 import type { Check } from "../../tools/fleet/model.ts";
 import type { Config } from "../config.ts";
@@ -46,8 +47,18 @@ export async function doctor(context: CommandContext): Promise<void> {
       readConfig(home);
       return process.env.CLAWDINATOR_CONFIG || fleetPaths(home).config;
     }),
+    await check(
+      "workspace",
+      async () => {
+        const config = readConfig(home);
+        const { describeWorkspace } = await import("../workspace-report.ts");
+        return await describeWorkspace(fleetPaths(home, config), config.instanceName);
+      },
+      "mend or move away what it names; the rest of the workspace works",
+    ),
     ...(await providerChecks(home)),
     ...(await gatewayChecks(context)),
+    ...(await costChecks(context)),
   ];
   const ok = checks.every((one) => one.ok);
   context.output.result({ ok, checks }, () =>
@@ -87,6 +98,24 @@ async function gatewayChecks(context: CommandContext): Promise<Check[]> {
   } catch (error) {
     const { message, hint } = describeError(error);
     return [{ name: "instance", ok: false, detail: `${message}; ${hint}` }];
+  }
+}
+
+/** What the ledger warns of, and an open breaker. Without a gateway the check above has said so. */
+async function costChecks(context: CommandContext): Promise<Check[]> {
+  try {
+    const { warnings, breaker } = await (await connect(context)).get<CostReport>("/api/cost");
+    return [
+      // A price that is not known is worth a line and no failure: the model answers.
+      ...warnings.map((detail) => ({ name: "cost", ok: true, detail: `warning: ${detail}` })),
+      ...breaker.map(({ label, reason }) => ({
+        name: "cost",
+        ok: false,
+        detail: `the breaker is open for ${label}: ${reason}; \`clawdinator cost reset\` closes it`,
+      })),
+    ];
+  } catch {
+    return [];
   }
 }
 

@@ -2,11 +2,13 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { type Asset, indexAsset, libraryAsset, pageAsset } from "./assets.ts";
+import { pictureRoutes } from "./pictures.ts";
 
 const indexFile = "index.html";
 
 /**
- * `GET /`, `GET /assets/console/*` (the pages) and `GET /assets/lib/*` (the UI library's files, by a fixed list).
+ * `GET /`, `GET /assets/console/*` (the pages), `GET /assets/lib/*` (the UI library's files, by a fixed list) and
+ * `GET /pictures/*`.
  * Anything else is left to other routes. Nothing is read before the first request.
  */
 export function consoleRoutes(): Hono {
@@ -26,6 +28,7 @@ export function consoleRoutes(): Hono {
     const asset = await libraryAsset(context.req.param("path"));
     return asset ? answer(context, asset) : notFound(context);
   });
+  routes.route("/", pictureRoutes());
   return routes;
 }
 

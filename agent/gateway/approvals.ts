@@ -230,7 +230,9 @@ export function createApprovals(options: {
 
   async function draftRecord(id: string, request: Omit<ProposeRequest, "key">): Promise<ApprovalRecord> {
     const inForce = await options.policy();
-    const rule = inForce.ruleFor(request.operation);
+    // Its sources are set for what read public text only, never for a command that a person typed.
+    const afterPublicText = (request.proposer.publicSources ?? []).length > 0;
+    const rule = inForce.ruleFor(request.operation, { afterPublicText });
     if (rule.mode === "deny") {
       throw new ToolError(`policy denies ${request.operation}`, {
         code: "denied_by_policy",
@@ -240,14 +242,19 @@ export function createApprovals(options: {
     const { tool, input, draft } = await options.plan(request);
     const createdAt = await store.now();
     const { approvers } = inForce.policy;
-    const warning = outOfReach({ quorum: rule.quorum, proposer: request.proposer, approvers });
+    const wasAuto = rule.mode === "approve" && inForce.ruleFor(request.operation).mode === "auto";
+    const warnings = [
+      ...draft.warnings,
+      outOfReach({ quorum: rule.quorum, proposer: request.proposer, approvers }),
+      wasAuto ? "Policy allows this without a person, but not to a model that has read public text." : null,
+    ].filter((warning) => warning !== null);
     const plan: Plan = {
       formatVersion: 1,
       operation: tool.name,
       input,
       proposer: request.proposer,
       ...draft,
-      warnings: warning ? [...draft.warnings, warning] : draft.warnings,
+      warnings,
       policy: { commit: inForce.commit, digest: inForce.digest, rule },
       createdAt,
       expiresAt: createdAt + Math.round(rule.expiresHours * 3_600_000),

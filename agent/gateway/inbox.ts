@@ -17,6 +17,8 @@ export interface Message {
   conversation: string;
   author: Author;
   text: string;
+  /** Of a notice: what a picture may be chosen by. */
+  occasion?: string;
   createdAt: number;
 }
 

@@ -193,7 +193,9 @@ function mayTake(record: OperationRecord, options: { self: string; holdsName: bo
   const { owner, handedOverBy, passedOn } = record;
   if (owner?.instance === options.self) return true;
   if (!options.holdsName || handedOverBy === options.self) return false;
-  if (passedOn?.by.includes(options.self) && options.now < passedOn.at + passedOnMs) return false;
+  // Undoing it needs nothing that this machine lacks.
+  const isForward = record.state === "running" && record.cancelRequested === null;
+  if (isForward && passedOn?.by.includes(options.self) && options.now < passedOn.at + passedOnMs) return false;
   return owner === null || owner.until < options.now;
 }
 

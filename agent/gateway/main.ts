@@ -1,7 +1,10 @@
 /** The gateway: everything deterministic about an instance, put together and kept going until it is stopped. */
+import type { CostReport } from "../../tools/cost-report.ts";
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
 import { readName } from "../../tools/fleet/names.ts";
+import { workspaceOf } from "../paths.ts";
+import { keepWorkspace } from "../workspace-seed.ts";
 import { openBackend } from "./backend.ts";
 import type { Boot } from "./boot.ts";
 import { createCore, longestCallMs } from "./core.ts";
@@ -14,7 +17,11 @@ import { startMindServer } from "./mind-server.ts";
 import { describeOperations } from "./operation-registry.ts";
 import { createPresence } from "./presence.ts";
 import { createRuns } from "./runs.ts";
+import { assembleSchedule } from "./schedule/assemble.ts";
 import { createScheduler } from "./scheduler.ts";
+import { makePriceOf } from "./spend/prices.ts";
+import { costReport } from "./spend/report.ts";
+import { createSpend } from "./spend/spend.ts";
 
 export interface Gateway {
   instance: string;
@@ -83,13 +90,31 @@ async function assemble(
   const auditOwn = (action: string, detail: string): Promise<unknown> =>
     audit.write({ action, actor: `instance:${instance}`, surface: instance, subject: name, detail });
 
+  const spend = createSpend({
+    ...core,
+    instance,
+    name,
+    log,
+    priceOf: makePriceOf(config.models, boot.environment),
+  });
+  cleanup.push(() => spend.stop());
+  const cost = (days: number): Promise<CostReport> => costReport({ spend, policy: core.policy, days });
   const runs = createRuns({
     instance,
     inbox,
     approvals,
+    audit,
     proposalsPerRun: config.limits.proposalsPerRun,
     isPaused: pause.isPaused,
-    onEvent: (conversation, message, event) => live.publish({ type: "conversation", conversation, message, event }),
+    isSensitive: async (operation) => (await core.policy()).isSensitive(operation),
+    onEvent(conversation, message, event) {
+      spend.onEvent({ conversation, message }, event);
+      if (event.type === "done") schedule.onEnded();
+      // A heartbeat that has nothing to say shows nothing.
+      if (!schedule.isHeldBack({ message, ...event })) {
+        live.publish({ type: "conversation", conversation, message, event });
+      }
+    },
     onApproved: () => scheduler.wake(),
     onAbandon: abandonReaders,
   });
@@ -100,7 +125,8 @@ async function assemble(
     leaseMs: config.fleet.leaseSeconds * 1000,
     describe: () => ({ ...program, image: identity.image, version, mindPid: supervisor.pid(), port: door.port() }),
     async onTake(epoch) {
-      await door.open(api);
+      const values = { name, instance };
+      await Promise.all([door.open(api), keepWorkspace({ directory: workspaceOf(paths, name), values }, log)]);
       await auditOwn("name.taken", `epoch ${epoch}, port ${door.port()}`);
     },
     async onDrain() {
@@ -119,7 +145,17 @@ async function assemble(
   const seeds = await openSeedKeeper();
   if (seeds) cleanup.push(() => seeds.stop());
   const onUpkeep = seeds ? () => seeds.look() : undefined;
-  const scheduler = createScheduler({ ...core, instance, name, presence, runs, log, onUpkeep });
+  const { schedule, sitrep } = assembleSchedule({
+    core,
+    name,
+    directory: identity.paths.directory,
+    presence,
+    log,
+    cost,
+    wake: () => scheduler.wake(),
+  });
+  cleanup.push(() => schedule.stop());
+  const scheduler = createScheduler({ ...core, instance, name, presence, runs, log, schedule, onUpkeep });
   const onCheck = presence.setCheck;
   const secretFiles = backend.clients
     ? await import("./secrets-start.ts").then(({ keepSecretFiles }) =>
@@ -133,13 +169,19 @@ async function assemble(
     runs,
     status: () => fleet.status(),
     drift: () => fleet.drift(),
-    answerHello: () => ({
-      instance,
-      name,
-      epoch: presence.epoch(),
-      program: { version, revision: program.revision, image: identity.image },
-      operations: describeOperations(),
-    }),
+    sitrep: () => sitrep.read(),
+    answerHello(hello) {
+      spend.onMind(hello.pid);
+      return {
+        instance,
+        name,
+        epoch: presence.epoch(),
+        program: { version, revision: program.revision, image: identity.image },
+        operations: describeOperations(),
+      };
+    },
+    spend,
+    cost,
     onConnect(hello) {
       presence.setCheck({ name: "mind", ok: true, detail: `connected, model ${hello.model}` });
       mind.resolve();
@@ -152,7 +194,7 @@ async function assemble(
   boot.setConnected(() => mindServer.connected() !== null);
   presence.setCheck({ name: "mind", ok: false, detail: "starting" });
 
-  const api = { ...core, home, config, identity, runs, presence, scheduler, log };
+  const api = { ...core, home, config, identity, runs, presence, scheduler, schedule, spend, cost, log };
   // Both parts of a first start begin before either is awaited.
   const fleetMade = isCheckout
     ? presence.phase("fleet", () => ensureFleet({ ...core, ...backend, name }))

@@ -4,8 +4,10 @@ import { chmodSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { dirname } from "node:path";
 import { z } from "zod";
+import type { CostReport } from "../../tools/cost-report.ts";
 import { describeError } from "../../tools/errors.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import type { Sitrep } from "../../tools/sitrep.ts";
 import { prepareSocketDirectory } from "../paths.ts";
 import {
   eventsSchema,
@@ -15,9 +17,12 @@ import {
   type Proof,
   proofSchema,
   proposeSchema,
+  spendBeginSchema,
+  spendEndSchema,
   type Work,
 } from "../protocol.ts";
 import type { Runs } from "./runs.ts";
+import type { Spend } from "./spend/types.ts";
 
 // Importing node:http by name loads all of it, a WebSocket client included: 40 ms of every start.
 const http = process.getBuiltinModule("node:http");
@@ -41,8 +46,11 @@ export async function startMindServer(options: {
   onConnect(hello: Hello): void;
   onDisconnect(): void;
   onProof(proof: Proof): void;
+  spend: Pick<Spend, "begin" | "end">;
+  cost(days: number): Promise<CostReport>;
   status(): Promise<FleetStatus>;
   drift(): Promise<FleetDrift>;
+  sitrep(): Promise<Sitrep>;
 }): Promise<MindServer> {
   const { runs } = options;
   let hello: Hello | null = null;
@@ -101,12 +109,40 @@ export async function startMindServer(options: {
           problem("unknown_run", "there is no such run", "a proposal belongs to a run that was delivered here"),
         );
     },
+    "POST /spend/begin": async (request, response) => {
+      const asked = spendBeginSchema.parse(await readJson(request));
+      const answer = await options.spend.begin(asked, asked.run === null ? null : runs.about(asked.run));
+      if (answer) sendJson(response, 200, answer);
+      else
+        sendJson(
+          response,
+          404,
+          problem("unknown_run", `there is no run ${asked.run}`, "drop it; it is delivered again where it belongs"),
+        );
+    },
+    "POST /spend/end": async (request, response) => {
+      const told = spendEndSchema.parse(await readJson(request));
+      const run = told.begun?.run ?? null;
+      const usd = await options.spend.end(told, run === null ? null : runs.about(run));
+      if (usd !== null) sendJson(response, 200, { usd });
+      else
+        sendJson(
+          response,
+          404,
+          problem("unknown_request", `there is no request ${told.request}`, "say with `begun` what was begun"),
+        );
+    },
+    "GET /cost": async (request, response) => {
+      const days = Number(new URL(request.url ?? "/", "http://mind").searchParams.get("days") ?? 1);
+      sendJson(response, 200, await options.cost(Number.isInteger(days) && days > 0 ? days : 1));
+    },
     "POST /proof": async (request, response) => {
       options.onProof(proofSchema.parse(await readJson(request)));
       sendJson(response, 200, {});
     },
     "GET /fleet/status": async (_request, response) => sendJson(response, 200, await options.status()),
     "GET /fleet/drift": async (_request, response) => sendJson(response, 200, await options.drift()),
+    "GET /sitrep": async (_request, response) => sendJson(response, 200, await options.sitrep()),
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -1,14 +1,23 @@
 /** Runs in progress: what the mind works on for this holder, and who watches. */
 
 import { describeError, isKnownError } from "../../tools/errors.ts";
-import { canonicalJson, type Json } from "../../tools/json.ts";
-import { parseCommand } from "../commands.ts";
-import type { ProposeAnswer, RunEvent, Work } from "../protocol.ts";
+import type { Json } from "../../tools/json.ts";
+import type { Author, ProposeAnswer, RunEvent, Work } from "../protocol.ts";
+import { mergeSources } from "../public-sources.ts";
 import { type Approvals, approvalId } from "./approvals.ts";
+import type { AuditLog } from "./audit.ts";
 import type { Answer, Inbox, Message } from "./inbox.ts";
+import { isTypedCommand, refuseSensitive, withCleanSource } from "./influence.ts";
 
 type Proposal = Extract<RunEvent, { type: "proposal" }>;
-type ProposeRequest = { run: string; call: string; operation: string; input?: unknown };
+type ProposeRequest = {
+  run: string;
+  call: string;
+  operation: string;
+  input?: unknown;
+  /** Public text that the run has read, as the mind says. */
+  publicSources?: string[];
+};
 
 interface Run {
   id: string;
@@ -20,6 +29,8 @@ interface Run {
   error: Extract<RunEvent, { type: "error" }> | null;
   /** Length of what `events` holds. */
   characters: number;
+  /** Where public text that it has read came from, as its events and proposals said. Never loses one. */
+  publicSources: string[];
   listeners: Set<(event: RunEvent) => void>;
   ended: boolean;
   /** Proposals are taken one after the other, so that their number can be limited. */
@@ -46,6 +57,8 @@ export interface Runs {
   /** Sends work to the mind as soon as one is connected; a new connection gets every open run again. */
   connect(send: (work: Work) => void): () => void;
   send(work: Work): boolean;
+  /** Whose message a run answers; null when it is not (or no longer) known here. */
+  about(run: string): { message: string; conversation: string; kind: "chat" | "notice"; author: Author } | null;
   /** Follows a run from its beginning; null when it does not run here. */
   watch(message: string, listener: (event: RunEvent) => void): (() => void) | null;
   running(conversation: string): string[];
@@ -58,8 +71,11 @@ export function createRuns(options: {
   instance: string;
   inbox: Inbox;
   approvals: Approvals;
+  audit: AuditLog;
   proposalsPerRun: number;
   isPaused(): Promise<boolean>;
+  /** Whether policy refuses the operation to a run that has read public text. */
+  isSensitive(operation: string): Promise<boolean>;
   onEvent(conversation: string, message: string, event: RunEvent): void;
   onApproved(): void;
   /** A watcher is let go without an end: it comes back and finds the next holder. */
@@ -69,9 +85,10 @@ export function createRuns(options: {
   let sendToMind: ((work: Work) => void) | null = null;
 
   const workOf = (run: Run, resumed: boolean): Work => {
-    const { id, kind, conversation, channel, author, text } = run.message;
+    const { id, kind, conversation, channel, author, text, occasion } = run.message;
     const common = { run: run.id, message: id, conversation, epoch: run.epoch, text };
-    return kind === "notice" ? { type: "notice", ...common } : { type: "run", ...common, channel, author, resumed };
+    if (kind === "notice") return { type: "notice", ...common, ...(occasion === undefined ? {} : { occasion }) };
+    return { type: "run", ...common, channel, author, resumed };
   };
 
   const publish = (run: Run, event: RunEvent): void => {
@@ -104,7 +121,8 @@ export function createRuns(options: {
     else options.onAbandon(run.message.id);
   };
 
-  const propose = async (run: Run, { call, operation, input }: ProposeRequest): Promise<ProposeAnswer> => {
+  const propose = async (run: Run, request: ProposeRequest): Promise<ProposeAnswer> => {
+    const { call, operation, input } = request;
     const refused = (code: string, message: string, hint: string): ProposeAnswer => ({
       status: "refused",
       code,
@@ -113,10 +131,16 @@ export function createRuns(options: {
     });
     const { message } = run;
     const key = `${message.channel}/${message.id}/${call}`;
+    const id = approvalId(key);
     // Counted in the store, so that a restart in between does not begin at nothing.
     const made = (await options.approvals.list()).filter(({ plan }) => plan.proposer.message === message.id);
-    const others = made.filter((one) => one.id !== approvalId(key));
-    if (others.length === made.length && made.length >= options.proposalsPerRun) {
+    const others = made.filter((one) => one.id !== id);
+    const isNew = others.length === made.length;
+    // What an earlier gateway had seen of this run stands in what it made of it.
+    const recorded = made.flatMap((one) => one.plan.proposer.publicSources ?? []);
+    run.publicSources = mergeSources(mergeSources(run.publicSources, recorded), request.publicSources ?? []);
+    const { publicSources } = run;
+    if (isNew && made.length >= options.proposalsPerRun) {
       return refused(
         "too_many_proposals",
         `one answer may propose ${options.proposalsPerRun} operations`,
@@ -133,6 +157,17 @@ export function createRuns(options: {
     // A typed command asks for one operation: whatever else comes of it is not what the person typed.
     const isTyped =
       isTypedCommand(message, operation, input) && others.every((one) => one.plan.proposer.influencedByPublicText);
+    const isInfluenced = !isTyped && publicSources.length > 0;
+    if (isNew && isInfluenced && (await options.isSensitive(operation))) {
+      return refuseSensitive({
+        audit: options.audit,
+        instance: options.instance,
+        message,
+        operation,
+        publicSources,
+        id,
+      });
+    }
     try {
       const approval = await options.approvals.propose({
         operation,
@@ -143,10 +178,11 @@ export function createRuns(options: {
           message: message.id,
           conversation: message.conversation,
           influencedByPublicText: !isTyped,
+          ...(isInfluenced ? { publicSources } : {}),
         },
       });
       // The same call finds the first proposal, whatever it asks for now: what counts is what that one says.
-      const { id, digest, summary, expiresAt, quorum, plan } = approval;
+      const { digest, summary, expiresAt, quorum, plan } = approval;
       const state = approval.state === "pending" ? "pending" : "approved";
       const proposal: Proposal = {
         type: "proposal",
@@ -168,6 +204,7 @@ export function createRuns(options: {
         expiresAt,
         quorum,
         warnings: plan.warnings,
+        ...(plan.proposer.publicSources ? { publicSources: plan.proposer.publicSources } : {}),
       };
     } catch (error) {
       if (!isKnownError(error)) throw error;
@@ -186,6 +223,7 @@ export function createRuns(options: {
         epoch,
         events: [],
         characters: 0,
+        publicSources: [],
         proposals: [],
         error: null,
         listeners: new Set(),
@@ -201,8 +239,13 @@ export function createRuns(options: {
       if (!run) return false;
       for (const said of events) {
         // What the mind says of a proposal is a claim: shown is what was proposed here, or nothing.
-        const event = said.type === "proposal" ? run.proposals.find((one) => one.approval === said.approval) : said;
+        const event =
+          said.type === "proposal"
+            ? run.proposals.find((one) => one.approval === said.approval)
+            : withCleanSource(said);
         if (!event) continue;
+        if (event.type === "tool" && event.publicSource !== undefined)
+          run.publicSources = mergeSources(run.publicSources, [event.publicSource]);
         if (event.type === "error") run.error = event;
         if (event.type === "done") await end(run, event);
         else publish(run, event);
@@ -236,6 +279,13 @@ export function createRuns(options: {
       };
     },
 
+    about(id) {
+      const message = runs.get(id)?.message;
+      if (!message) return null;
+      const { conversation, kind, author } = message;
+      return { message: message.id, conversation, kind, author };
+    },
+
     send(work) {
       if (!sendToMind) return false;
       sendToMind(work);
@@ -259,12 +309,4 @@ export function createRuns(options: {
       runs.clear();
     },
   };
-}
-
-/** Whether the maintainer's own words are exactly this command, by the same grammar for everyone. */
-function isTypedCommand(message: Message, operation: string, input: unknown): boolean {
-  if (message.kind !== "chat" || message.author.kind !== "maintainer") return false;
-  const command = parseCommand(message.text);
-  if (command.kind !== "call" || command.tool !== operation) return false;
-  return canonicalJson((command.input ?? {}) as Json) === canonicalJson((input ?? {}) as Json);
 }

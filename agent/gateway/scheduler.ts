@@ -4,6 +4,7 @@ import { describeError } from "../../tools/errors.ts";
 import type { FleetServices } from "../../tools/fleet/services.ts";
 import type { Store } from "../../tools/store.ts";
 import type { Log } from "../log.ts";
+import { occasionOf } from "../pictures/operation-occasion.ts";
 import type { OperationView, Proof } from "../protocol.ts";
 import type { Approvals } from "./approvals.ts";
 import type { AuditLog } from "./audit.ts";
@@ -51,6 +52,8 @@ export function createScheduler(options: {
   audit: AuditLog;
   pause: Pause;
   log: Log;
+  /** Jobs whose time has come. */
+  schedule: { look(): Promise<void> };
   /** For the instance that looks after the fleet: what else is due, again and again. */
   onUpkeep?: (() => void) | undefined;
 }): Scheduler {
@@ -74,6 +77,7 @@ export function createScheduler(options: {
       () => operations.resume({ holdsName: presence.epoch() !== null }),
       () => live.scan(),
       async () => (presence.epoch() !== null ? keeper.look() : undefined),
+      () => options.schedule.look(),
     ];
     for (const part of parts) await part().catch(onError);
   }, onError);
@@ -147,6 +151,7 @@ export function createScheduler(options: {
       const why = operation.error ? `: ${operation.error.message}` : "";
       // Whoever ran it: the conversation's files are its owner's to write.
       const owner = await inbox.ownerOf(operation.conversation);
+      const occasion = occasionOf(operation);
       await inbox.submit({
         formatVersion: 1,
         id: `notice-${operation.id}`,
@@ -156,6 +161,7 @@ export function createScheduler(options: {
         conversation: operation.conversation,
         author: { kind: "instance", id: instance, name },
         text: `${operation.summary} — ${how}${why}`,
+        ...(occasion === undefined ? {} : { occasion }),
         createdAt: await store.now(),
       });
     },

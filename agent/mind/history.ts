@@ -1,62 +1,255 @@
-/** From stored entries to a model's messages. */
-import type { Json } from "../../tools/json.ts";
+/**
+ * From stored entries to a model's messages, entry by entry.
+ *
+ * Entries are grouped by message, in the order of each message's first entry. A run that answers a message sees the
+ * groups before it and then its own; so what was sent once never changes from turn to turn or from run to run, whatever
+ * came in between: a notice that comes during a run stands behind it in the next one.
+ */
+import type { Trust } from "../../tools/tool.ts";
 import type { ConversationEntry } from "../protocol.ts";
+import { messagesOf, summaryMessage } from "./history-messages.ts";
 import type { ModelMessage } from "./models/model.ts";
+
+export type Body<Role extends ConversationEntry["body"]["role"]> = Extract<ConversationEntry["body"], { role: Role }>;
 
 /** What one message's run has stored so far. */
 export interface StoredRun {
   hasUserEntry: boolean;
+  hasNotice: boolean;
   /** Texts of its finished turns, joined as they were shown. */
   text: string;
   /** Results of its finished calls, in order. */
-  results: Extract<ConversationEntry["body"], { role: "tool" }>[];
+  results: Body<"tool">[];
+  /** Calls of tools that must not run twice which began and have no result: nobody knows whether they ran. */
+  started: string[];
+  pictures: Body<"picture">[];
   end: { reason: string; text: string } | null;
 }
 
-export function storedRun(entries: readonly ConversationEntry[], message: string): StoredRun {
-  const bodies = entries.filter((entry) => entry.message === message).map((entry) => entry.body);
-  const end = bodies.find((body) => body.role === "end");
+/** What a model sees when it answers a message, as entries. */
+export interface HistoryView {
+  summary: Body<"summary"> | null;
+  /** In the model's order; without those that the summary stands for. */
+  entries: ConversationEntry[];
+}
+
+export interface ViewTrust {
+  /** The lowest of what is in view; `maintainer` where nothing lowers it. */
+  trust: Trust;
+  /** Where public text in view came from, each once, in order. */
+  publicSources: string[];
+}
+
+export interface History {
+  /** In the order in which entries are stored. */
+  add(entry: ConversationEntry): void;
+  /**
+   * The conversation as the model sees it when it answers `message`: a new array each time. Calls of other messages
+   * that have no result get one that says so, because endpoints refuse a conversation with a call left open; those of
+   * this message's last turn stay open, for the loop to make.
+   */
+  messagesFor(message: string): ModelMessage[];
+  viewFor(message: string): HistoryView;
+  stored(message: string): StoredRun;
+  /** How many entries a message has: the next one's id is `<message>.<count>`. */
+  countOf(message: string): number;
+  /** Whether any call of the conversation has this id, in view or not. */
+  hasCall(call: string): boolean;
+  /** Of everything in the model's view when it answers `message`; without one, of the whole conversation's view. */
+  trust(message?: string): ViewTrust;
+}
+
+interface Group {
+  index: number;
+  entries: { entry: ConversationEntry; place: number }[];
+  /** What of it is seen when another message is answered, under the summary at that place (-1: none). */
+  closed: { summaryPlace: number; messages: ModelMessage[]; trust: ViewTrust } | null;
+}
+
+interface Summary {
+  body: Body<"summary">;
+  /** The message in whose run it was made: the question itself stays in view. */
+  message: string;
+  place: number;
+  through: Place;
+  /** The one that was in view when it was made: what that stands for, this one does, too. */
+  before: Summary | null;
+  /** As far as any of these reaches. */
+  reach: Place;
+}
+
+/** Of an entry in the model's order. */
+interface Place {
+  group: number;
+  entry: number;
+}
+
+const trustOrder: Trust[] = ["public", "self", "maintainer"];
+
+export function makeHistory(entries: Iterable<ConversationEntry> = []): History {
+  const groups: Group[] = [];
+  const byMessage = new Map<string, Group>();
+  const summaries: Summary[] = [];
+  const calls = new Set<string>();
+  let places = 0;
+
+  function add(entry: ConversationEntry): void {
+    let group = byMessage.get(entry.message);
+    if (!group) {
+      group = { index: groups.length, entries: [], closed: null };
+      groups.push(group);
+      byMessage.set(entry.message, group);
+    }
+    const place = places++;
+    group.entries.push({ entry, place });
+    group.closed = null;
+    if (entry.body.role === "summary") addSummary(entry.body, entry.message, place);
+    if (entry.body.role === "assistant") for (const { call } of entry.body.calls) calls.add(call);
+  }
+
+  /** One whose entry is not there (an edited file) stands for nothing. */
+  function addSummary(body: Body<"summary">, message: string, place: number): void {
+    for (const group of groups.toReversed()) {
+      const index = group.entries.findIndex(({ entry }) => entry.id === body.through);
+      if (index === -1) continue;
+      const through = { group: group.index, entry: index };
+      const before = summaryFor(limitOf(message));
+      const reach = before !== null && isBefore(through, before.reach) ? before.reach : through;
+      summaries.push({ body, message, place, through, before, reach });
+      return;
+    }
+  }
+
+  /** Groups up to the message's own; all of them for a message that has no entry yet. */
+  function limitOf(message: string | undefined): number {
+    return message === undefined ? groups.length : (byMessage.get(message)?.index ?? groups.length - 1) + 1;
+  }
+
+  /** Of those that were made up to this message the one that reaches furthest, the latest of several. */
+  function summaryFor(limit: number): Summary | null {
+    let best: Summary | null = null;
+    for (const one of summaries) {
+      if ((byMessage.get(one.message)?.index ?? limit) >= limit) continue;
+      if (best === null || !isBefore(one.reach, best.reach)) best = one;
+    }
+    return best;
+  }
+
+  function visibleOf(group: Group, summary: Summary | null): ConversationEntry[] {
+    const visible: ConversationEntry[] = [];
+    for (const [index, { entry, place }] of group.entries.entries()) {
+      if (entry.body.role === "summary") continue;
+      if (!isCovered(entry, place, { group: group.index, entry: index }, summary)) visible.push(entry);
+    }
+    return visible;
+  }
+
+  /** As another message sees it; made once, until an entry or a summary comes. */
+  function closedOf(group: Group, summary: Summary | null): { messages: ModelMessage[]; trust: ViewTrust } {
+    const summaryPlace = summary?.place ?? -1;
+    if (group.closed?.summaryPlace !== summaryPlace) {
+      const visible = visibleOf(group, summary);
+      const trust = trustOf(visible.map(({ body }) => body));
+      group.closed = { summaryPlace, messages: messagesOf(visible, { isOpen: false }), trust };
+    }
+    return group.closed;
+  }
+
+  function messagesFor(message: string): ModelMessage[] {
+    const limit = limitOf(message);
+    const own = byMessage.get(message);
+    const summary = summaryFor(limit);
+    const messages: ModelMessage[] = summary ? [summaryMessage(summary.body)] : [];
+    for (let index = 0; index < limit; index++) {
+      const group = groups[index];
+      if (group === undefined) continue;
+      if (group === own) messages.push(...messagesOf(visibleOf(group, summary), { isOpen: true }));
+      else for (const one of closedOf(group, summary).messages) messages.push(one);
+    }
+    return messages;
+  }
+
+  function trust(message?: string): ViewTrust {
+    const limit = limitOf(message);
+    const summary = summaryFor(limit);
+    const parts = summary ? [trustOf([summary.body])] : [];
+    for (let index = 0; index < limit; index++) {
+      const group = groups[index];
+      if (group) parts.push(closedOf(group, summary).trust);
+    }
+    return lowestOf(parts);
+  }
+
+  function viewFor(message: string | undefined): HistoryView {
+    const limit = limitOf(message);
+    const summary = summaryFor(limit);
+    return {
+      summary: summary?.body ?? null,
+      entries: groups.slice(0, limit).flatMap((group) => visibleOf(group, summary)),
+    };
+  }
+
+  for (const entry of entries) add(entry);
   return {
-    hasUserEntry: bodies.some((body) => body.role === "user"),
-    text: bodies.flatMap((body) => (body.role === "assistant" && body.text !== "" ? [body.text] : [])).join("\n\n"),
-    results: bodies.filter((body) => body.role === "tool"),
-    end: end ? { reason: end.reason, text: end.text } : null,
+    add,
+    messagesFor,
+    viewFor,
+    stored: (message) => storedRun((byMessage.get(message)?.entries ?? []).map(({ entry }) => entry)),
+    hasCall: (call) => calls.has(call),
+    countOf: (message) => byMessage.get(message)?.entries.length ?? 0,
+    trust,
   };
 }
 
-/**
- * The conversation as the model sees it when it answers `message`. Entries of other messages that came meanwhile stay
- * before it, so that the answered message and its own turns come last. A call of an ended run that has no result gets
- * one that says so, because endpoints refuse a conversation with a call left open.
- */
-export function modelMessages(entries: readonly ConversationEntry[], message: string): ModelMessage[] {
-  const others = entries.filter((entry) => entry.message !== message);
-  const own = entries.filter((entry) => entry.message === message);
-  return [...closeCalls(others.flatMap(toMessage)), ...own.flatMap(toMessage)];
+const own: ViewTrust = { trust: "maintainer", publicSources: [] };
+
+/** The lowest trust of these entries and the public sources among them. */
+export function trustOf(bodies: ConversationEntry["body"][]): ViewTrust {
+  return lowestOf(
+    bodies.map((body) => {
+      if ((body.role !== "tool" && body.role !== "summary") || body.trust === undefined) return own;
+      if (body.trust !== "public") return { trust: body.trust, publicSources: [] };
+      const sources = body.role === "tool" ? [body.source ?? body.name] : (body.sources ?? []);
+      return { trust: body.trust, publicSources: sources };
+    }),
+  );
 }
 
-function toMessage({ body }: ConversationEntry): ModelMessage[] {
-  if (body.role === "user") return [{ role: "user", text: body.text }];
-  if (body.role === "assistant")
-    return [{ role: "assistant", text: body.text, calls: body.calls.map((call) => ({ ...call, input: call.input })) }];
-  if (body.role === "tool") {
-    const { call, name, ok, text } = body;
-    return [{ role: "tool", call, name, ok, text, data: body.data as Json | undefined }];
+function lowestOf(parts: ViewTrust[]): ViewTrust {
+  let lowest = own.trust;
+  const sources = new Set<string>();
+  for (const { trust, publicSources } of parts) {
+    if (trustOrder.indexOf(trust) < trustOrder.indexOf(lowest)) lowest = trust;
+    for (const source of publicSources) sources.add(source);
   }
-  if (body.role === "notice")
-    return [{ role: "user", text: `[notice from the program, not from a person]\n${body.text}` }];
-  return [];
+  return { trust: lowest, publicSources: [...sources] };
 }
 
-function closeCalls(messages: ModelMessage[]): ModelMessage[] {
-  const results = new Map(messages.flatMap((entry) => (entry.role === "tool" ? [[entry.call, entry] as const] : [])));
-  return messages.flatMap((entry): ModelMessage[] => {
-    if (entry.role === "tool") return [];
-    if (entry.role !== "assistant") return [entry];
-    const closed = entry.calls.map(
-      ({ call, name }): ModelMessage =>
-        results.get(call) ?? { role: "tool", call, name, ok: false, text: "not run: the answer was interrupted" },
-    );
-    return [entry, ...closed];
-  });
+function isBefore(a: Place, b: Place): boolean {
+  return a.group < b.group || (a.group === b.group && a.entry < b.entry);
+}
+
+/** What was stored after a summary is never covered by it, even where it belongs to an earlier message. */
+function isCovered(entry: ConversationEntry, storedAt: number, place: Place, summary: Summary | null): boolean {
+  for (let one = summary; one !== null; one = one.before) {
+    if (storedAt > one.place || isBefore(one.through, place)) continue;
+    if (entry.body.role !== "user" || entry.message !== one.message) return true;
+  }
+  return false;
+}
+
+function storedRun(entries: ConversationEntry[]): StoredRun {
+  const bodies = entries.map(({ body }) => body);
+  const end = bodies.find((body) => body.role === "end");
+  const results = bodies.filter((body) => body.role === "tool");
+  const finished = new Set(results.map(({ call }) => call));
+  return {
+    hasUserEntry: bodies.some((body) => body.role === "user"),
+    hasNotice: bodies.some((body) => body.role === "notice"),
+    text: bodies.flatMap((body) => (body.role === "assistant" && body.text !== "" ? [body.text] : [])).join("\n\n"),
+    results,
+    started: bodies.flatMap((body) => (body.role === "started" && !finished.has(body.call) ? [body.call] : [])),
+    pictures: bodies.filter((body) => body.role === "picture"),
+    end: end ? { reason: end.reason, text: end.text } : null,
+  };
 }

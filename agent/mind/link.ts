@@ -10,7 +10,8 @@ import { type Hello, type HelloAnswer, helloAnswerSchema, type Work, workSchema 
 
 export interface LinkOptions {
   socketPath: string;
-  hello: Hello;
+  /** A function is asked at each hello: what answers may have changed. */
+  hello: Hello | (() => Hello);
   log: Log;
   /** After this long without any gateway the mind has no one to work for. */
   giveUpMs: number;
@@ -57,7 +58,7 @@ export function makeLink(options: LinkOptions): Link {
     exchange({ agent, socketPath: options.socketPath, method, path, body, signal: stopping.signal });
 
   async function connect(): Promise<boolean> {
-    const answer = await once("POST", "/hello", options.hello);
+    const answer = await once("POST", "/hello", typeof options.hello === "function" ? options.hello() : options.hello);
     if (answer.status !== 200) {
       options.log("warn", "hello.refused", { status: answer.status, body: JSON.stringify(answer.body).slice(0, 500) });
       return false;

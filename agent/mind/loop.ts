@@ -5,19 +5,27 @@
 
 import { describeError } from "../../tools/errors.ts";
 import type { Json } from "../../tools/json.ts";
+import type { Trust } from "../../tools/tool.ts";
 import type { ConversationEntry, RunEvent, Usage } from "../protocol.ts";
-import type { Model, ModelFailure, ModelMessage, ToolCall, ToolSpec } from "./models/model.ts";
-import { proposalOf } from "./proposal.ts";
+import { countRounds, runCalls, show } from "./loop-calls.ts";
+import { limitReached, mostIdenticalRounds, noAnswer, repeatsItself } from "./loop-words.ts";
+import type { Model, ModelFailure, ModelMessage, Replay, ToolCall, ToolSpec } from "./models/model.ts";
 
 export interface ToolOutcome {
   ok: boolean;
   text: string;
   data?: Json;
+  /** Lowest trust of what the text holds; absent: the program's own words. */
+  trust?: Trust;
+  /** Where it came from, with `trust: "public"`. */
+  source?: string;
 }
 
 export interface LoopTool {
   name: string;
   spec(): ToolSpec;
+  /** False: it must not run twice for one call, so a call that may have run is never made again. Default true. */
+  repeatable?: boolean;
   /** May throw: the loop turns any throw into an error result that the model can read. */
   run(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome>;
 }
@@ -29,7 +37,17 @@ export interface LoopLimits {
   seconds: number;
 }
 
-export type RecordedBody = Extract<ConversationEntry["body"], { role: "assistant" | "tool" }>;
+export type RecordedBody = Extract<ConversationEntry["body"], { role: "assistant" | "tool" | "started" }>;
+
+/** What the model is about to see. */
+export interface TurnView {
+  messages: readonly ModelMessage[];
+  /** Input tokens that the last request of this run really had; null before the first, and where nobody counts. */
+  inputTokens: number | null;
+  /** The endpoint has just refused these messages as too long. */
+  isFull: boolean;
+  signal: AbortSignal;
+}
 
 export interface LoopOptions {
   model: Model;
@@ -38,17 +56,27 @@ export interface LoopOptions {
   message: string;
   conversation: string;
   run: string;
-  /** The conversation so far. May end with calls whose results are missing: those are executed first. */
+  /** The conversation so far; the loop adds to it. May end with calls whose results are missing: those run first. */
   messages: ModelMessage[];
   /** What an earlier attempt at this message already said. */
   textSoFar?: string;
+  /** What else of it was shown, to be shown again when a turn is void. Grows; whoever shows more adds it. */
+  shown?: RunEvent[];
+  /** Whether an earlier call of the conversation has this id. */
+  isKnownCall?(call: string): boolean;
+  /** Calls of tools that are not repeatable which began and have no result. */
+  startedCalls?: readonly string[];
   tools: LoopTool[];
   limits: LoopLimits;
+  /** Nobody waits for an answer: saying nothing is one. */
+  mayBeSilent?: boolean;
   /** Aborted with an Interruption as its reason. */
   signal: AbortSignal;
   emit(event: RunEvent): void;
-  /** Stores an entry durably; awaited before anything that builds on it. */
-  record(body: RecordedBody): Promise<void>;
+  /** Stores entries durably, in one write; awaited before anything that builds on them. */
+  record(...bodies: RecordedBody[]): Promise<void>;
+  /** Awaited before each turn of the model; may put other messages in the place of those that it would see. */
+  beforeTurn?(view: TurnView): Promise<ModelMessage[] | null>;
 }
 
 /** Why a run was stopped from outside. `interrupted` ends it; `parked` and `dropped` leave it to be resumed. */
@@ -62,65 +90,113 @@ export interface LoopResult {
   text: string;
   error: ModelFailure | null;
   usage: { turns: number; inputTokens: number; outputTokens: number; usd: number };
+  /** The last turn, to be stored in one write with the end. */
+  unstored: RecordedBody[];
 }
 
-interface LoopState {
+export interface LoopState {
   messages: ModelMessage[];
   text: string;
   usage: LoopResult["usage"];
+  /** Notices, proposals and such, in order. */
+  shown: RunEvent[];
+  /** What the last request really had; null where nobody said so. */
+  lastInputTokens: number | null;
+  /** Of calls that this run has made so far. */
+  callIds: Set<string>;
 }
 
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
-  const deadline = AbortSignal.timeout(Math.ceil(options.limits.seconds * 1000));
+  const { limits } = options;
+  const deadline = AbortSignal.timeout(Math.ceil(limits.seconds * 1000));
   const signal = AbortSignal.any([options.signal, deadline]);
   const state: LoopState = {
-    messages: [...options.messages],
+    messages: options.messages,
     text: options.textSoFar ?? "",
     usage: { turns: 0, inputTokens: 0, outputTokens: 0, usd: 0 },
+    shown: options.shown ?? [],
+    lastInputTokens: null,
+    callIds: new Set(),
   };
-  const end = (reason: LoopResult["reason"], error: ModelFailure | null = null): LoopResult => {
-    if (error) options.emit({ type: "error", ...error });
-    return { reason, text: state.text, error, usage: state.usage };
+  const end = (reason: LoopResult["reason"], error: ModelFailure | null, last: Turn | null = null): LoopResult => {
+    if (error) options.emit({ type: "error", code: error.code, message: error.message, hint: error.hint });
+    if (reason === "answered" && state.text === "" && !options.mayBeSilent)
+      say(noAnswer(state.messages), state, options);
+    const isSaid = last !== null && last.text !== "";
+    return { reason, text: state.text, error, usage: state.usage, unstored: isSaid ? [bodyOf(last)] : [] };
   };
-  const stopped = () => {
-    if (options.signal.aborted) return end(interruptionOf(options.signal) === "interrupted" ? "interrupted" : "parked");
-    return end("limit", limitReached(`${options.limits.seconds} seconds`, "limits.runSeconds"));
+  const stopped = (last: Turn | null = null) => {
+    if (!options.signal.aborted)
+      return end("limit", limitReached(`${limits.seconds} seconds`, "limits.runSeconds"), last);
+    // A parked run is made again from what is stored; an interrupted one keeps what was shown.
+    return interruptionOf(options.signal) === "interrupted" ? end("interrupted", null, last) : end("parked", null);
   };
 
+  if (isAnswered(state.messages)) return end("answered", null);
   await runCalls(missingCalls(state.messages), state, options, signal);
+  const countRound = countRounds();
+  let full: ModelFailure | null = null;
   for (;;) {
     if (signal.aborted) return stopped();
-    if (state.usage.turns >= options.limits.turns) {
-      return end("limit", limitReached(`${options.limits.turns} model turns`, "limits.turns"));
-    }
-    if (state.usage.inputTokens + state.usage.outputTokens >= options.limits.tokens) {
-      return end("limit", limitReached(`${options.limits.tokens} tokens`, "limits.tokens"));
-    }
+    const { turns, inputTokens, outputTokens } = state.usage;
+    if (turns >= limits.turns) return end("limit", limitReached(`${limits.turns} model turns`, "limits.turns"));
+    if (inputTokens + outputTokens >= limits.tokens)
+      return end("limit", limitReached(`${limits.tokens} tokens`, "limits.tokens"));
+    const replaced = await options.beforeTurn?.({
+      messages: state.messages,
+      isFull: full !== null,
+      inputTokens: state.lastInputTokens,
+      signal,
+    });
+    if (replaced) state.messages = replaced;
+    else if (full !== null) return end("failed", full);
+    if (signal.aborted) return stopped();
     const turn = await runTurn(state, options, signal);
-    if (turn.stop.reason === "interrupted" || signal.aborted) {
-      // A parked run is made again from what is stored; an interrupted one keeps what was shown.
-      if (turn.text !== "" && interruptionOf(options.signal) === "interrupted")
-        await recordTurn({ ...turn, calls: [] }, state, options);
-      return stopped();
+    // What was cut off has no calls that could be made, and nothing that could be replayed.
+    const cutOff: Turn = { ...turn, calls: [], replay: null };
+    if (turn.stop.reason === "interrupted" || signal.aborted) return stopped(cutOff);
+    if (turn.stop.reason === "error") {
+      const { error } = turn.stop;
+      if (error.code !== "model_context_full" || !options.beforeTurn) return end("failed", error, cutOff);
+      full = error;
+      voidTurn(turn, state, options, error.message);
+      continue;
     }
-    if (turn.stop.reason === "error") return end("failed", turn.stop.error);
-    await recordTurn(turn, state, options);
+    full = null;
     if (turn.stop.reason === "length")
-      return end("limit", limitReached("the length of one model answer", "the endpoint's settings"));
-    if (turn.calls.length === 0) return end("answered");
-    await runCalls(turn.calls, state, options, signal);
+      return end("limit", limitReached("the length of one model answer", "models.personality.maxOutputTokens"), cutOff);
+    if (turn.calls.length === 0) return end("answered", null, turn);
+    await options.record(bodyOf(turn));
+    const { text, calls, replay } = turn;
+    state.messages.push({ role: "assistant", text, calls, ...(replay ? { replay } : {}) });
+    await runCalls(calls, state, options, signal);
+    if (countRound(calls) >= mostIdenticalRounds && !signal.aborted) return end("limit", repeatsItself(calls));
   }
 }
 
 interface Turn {
   text: string;
+  /** Of the answer, before this turn. */
+  textBefore: string;
   calls: ToolCall[];
+  replay: Replay | null;
+  /** Name of the model that made it. */
+  model: string;
   stop: { reason: "end" | "calls" | "length" | "interrupted" } | { reason: "error"; error: ModelFailure };
 }
 
 async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSignal): Promise<Turn> {
-  const turn: Turn = { text: "", calls: [], stop: { reason: "end" } };
-  const used = { inputTokens: 0, outputTokens: 0 };
+  const { name: model } = options.model;
+  const turn: Turn = { text: "", textBefore: state.text, calls: [], replay: null, model, stop: { reason: "end" } };
+  let used: Usage | null = null;
+  const settle = () => {
+    if (used === null) return;
+    // All that went in, from a cache or not.
+    state.lastInputTokens = used.inputTokens + used.cacheReadTokens + used.cacheWriteTokens;
+    state.usage.inputTokens += state.lastInputTokens;
+    state.usage.outputTokens += used.outputTokens;
+    used = null;
+  };
   state.usage.turns += 1;
   try {
     const stream = options.model.stream({
@@ -136,89 +212,63 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
     for await (const event of stream) {
       if (event.type === "text" && event.text !== "") {
         // Texts of several turns are paragraphs of one answer.
-        const separator = turn.text === "" && state.text !== "" ? "\n\n" : "";
+        say(turn.text === "" && state.text !== "" ? `\n\n${event.text}` : event.text, state, options);
         turn.text += event.text;
-        state.text += separator + event.text;
-        options.emit({ type: "text", text: separator + event.text });
-      } else if (event.type === "call") turn.calls.push(withOwnId(event.call, state, turn, options.message));
-      else if (event.type === "usage")
-        Object.assign(used, { inputTokens: inputOf(event.usage), outputTokens: event.usage.outputTokens });
-      else if (event.type === "stop") turn.stop = event;
-      if (signal.aborted) break;
+      } else if (event.type === "call") turn.calls.push(withOwnId(event.call, state, options));
+      else if (event.type === "replay") turn.replay = event.replay;
+      else if (event.type === "usage") used = event.usage;
+      else if (event.type === "cost") state.usage.usd += event.usd;
+      else if (event.type === "notice") show({ type: "notice", text: event.text }, state, options);
+      else if (event.type === "again") {
+        settle();
+        voidTurn(turn, state, options, event.reason);
+      } else if (event.type === "stop") {
+        turn.stop = event;
+        if (event.reason !== "error") turn.model = event.model ?? model;
+      }
+      if (signal.aborted && (event.type === "text" || event.type === "call")) break;
     }
   } catch (error) {
     turn.stop = { reason: "error", error: describeError(error) };
   }
-  state.usage.inputTokens += used.inputTokens;
-  state.usage.outputTokens += used.outputTokens;
+  settle();
   return turn;
 }
 
-/** All that went in, from a cache or not. */
-function inputOf({ inputTokens, cacheReadTokens, cacheWriteTokens }: Usage): number {
-  return inputTokens + cacheReadTokens + cacheWriteTokens;
+function say(text: string, state: LoopState, options: LoopOptions): void {
+  state.text += text;
+  options.emit({ type: "text", text });
 }
 
-/** Some endpoints count their call ids from zero in every turn; ours must tell each call of a run apart. */
-function withOwnId(call: ToolCall, state: LoopState, turn: Turn, message: string): ToolCall {
-  const taken = new Set(
-    [...state.messages, { role: "assistant" as const, text: "", calls: turn.calls }].flatMap((entry) =>
-      entry.role === "assistant" ? entry.calls.map((other) => other.call) : [],
-    ),
-  );
-  if (call.call !== "" && !taken.has(call.call)) return call;
-  return { ...call, call: `${message}-${state.usage.turns}-${turn.calls.length}` };
+/** The turn begins anew; nothing of it was executed. What was shown before it is shown again. */
+function voidTurn(turn: Turn, state: LoopState, options: LoopOptions, reason: string): void {
+  for (const { call } of turn.calls) state.callIds.delete(call);
+  Object.assign(turn, { text: "", calls: [], replay: null });
+  if (state.text === turn.textBefore) return;
+  state.text = turn.textBefore;
+  options.emit({ type: "restart", reason });
+  if (state.text !== "") options.emit({ type: "text", text: state.text });
+  for (const event of state.shown) options.emit(event);
 }
 
-async function recordTurn(turn: Turn, state: LoopState, options: LoopOptions): Promise<void> {
-  const calls = turn.calls.map(({ call, name, input }) => ({ call, name, input }));
-  await options.record({ role: "assistant", text: turn.text, calls, model: options.model.name });
-  state.messages.push({ role: "assistant", text: turn.text, calls: turn.calls });
+/** Some endpoints count their call ids from zero in every turn; ours must tell each call of a conversation apart. */
+function withOwnId(call: ToolCall, state: LoopState, { message, isKnownCall }: LoopOptions): ToolCall {
+  const isTaken = (id: string) => id === "" || state.callIds.has(id) || isKnownCall?.(id) === true;
+  let id = call.call;
+  for (let count = state.callIds.size; isTaken(id); count++) id = `${message}-${count}`;
+  state.callIds.add(id);
+  return id === call.call ? call : { ...call, call: id };
 }
 
-async function runCalls(calls: ToolCall[], state: LoopState, options: LoopOptions, signal: AbortSignal): Promise<void> {
-  for (const call of calls) {
-    if (signal.aborted) return;
-    options.emit({ type: "tool", call: call.call, name: call.name, state: "started", text: "" });
-    const outcome = await runCall(call, options.tools, signal);
-    // A call that was cut off is not finished: whoever resumes the run makes it again under the same id.
-    if (signal.aborted && !outcome.ok) return;
-    const { ok, text, data } = outcome;
-    await options.record({ role: "tool", call: call.call, name: call.name, ok, text, data });
-    state.messages.push({ role: "tool", call: call.call, name: call.name, ok, text, data });
-    options.emit({
-      type: "tool",
-      call: call.call,
-      name: call.name,
-      state: ok ? "succeeded" : "failed",
-      text: firstLine(text),
-    });
-    emitProposal(data, options.emit);
-  }
+function bodyOf({ text, calls, replay, model }: Turn): RecordedBody {
+  const stored = calls.map(({ call, name, input }) => ({ call, name, input }));
+  return { role: "assistant", text, calls: stored, model, ...(replay ? { replay } : {}) };
 }
 
-async function runCall(call: ToolCall, tools: LoopTool[], signal: AbortSignal): Promise<ToolOutcome> {
-  if (call.problem !== undefined) return { ok: false, text: `${call.name}: ${call.problem}` };
-  const tool = tools.find(({ name }) => name === call.name);
-  if (!tool) {
-    const message = `${call.name} is not available on this instance`;
-    const hint = `tools: ${tools.map(({ name }) => name).join(", ")}`;
-    return { ok: false, text: `${message}; ${hint}`, data: { error: { code: "unknown_tool", message, hint } } };
-  }
-  try {
-    return await tool.run(call, signal);
-  } catch (error) {
-    const { code, message, hint } = describeError(error);
-    return { ok: false, text: `${message}. ${hint} (${code})`, data: { error: { code, message, hint } } };
-  }
-}
-
-/** Shows a proposal where the conversation is watched; also used when a stored result is shown again. */
-export function emitProposal(data: unknown, emit: (event: RunEvent) => void): void {
-  const proposal = proposalOf(data);
-  if (proposal === null) return;
-  const { approval, operation, digest, summary, state } = proposal;
-  emit({ type: "proposal", approval, operation, digest, summary, state });
+/** Only the end is missing: the process ended between the two. */
+function isAnswered(messages: ModelMessage[]): boolean {
+  const last = messages.at(-1);
+  return last?.role === "assistant" && last.calls.length === 0;
 }
 
 /** Calls of the last turn that have no result yet. */
@@ -233,17 +283,4 @@ function missingCalls(messages: ModelMessage[]): ToolCall[] {
 export function interruptionOf(signal: AbortSignal): Interruption["kind"] | null {
   if (!signal.aborted) return null;
   return (signal.reason as Partial<Interruption> | null)?.kind ?? "interrupted";
-}
-
-function limitReached(what: string, setting: string): ModelFailure {
-  return {
-    code: "limit_reached",
-    message: `stopped at the limit of ${what} for one run`,
-    hint: `ask in smaller steps, or raise ${setting}`,
-  };
-}
-
-function firstLine(text: string): string {
-  const line = text.split("\n", 1)[0] ?? "";
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }

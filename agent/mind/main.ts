@@ -2,14 +2,15 @@
 import { parseArgs } from "node:util";
 import { openMemory, seedMemory } from "../../memory/index.ts";
 import { describeError } from "../../tools/errors.ts";
+import { readSpec } from "../../tools/fleet/local/instance-spec.ts";
 import { acquireProcessLock } from "../../tools/process-lock.ts";
+import { readTools } from "../../tools/read-tools.ts";
 import { loadConfig } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
-import { fleetPaths, instancePaths } from "../paths.ts";
+import { fleetPaths, instancePaths, workspaceOf } from "../paths.ts";
 import { secretFile } from "../secret-files.ts";
 import { makeMind } from "./mind.ts";
-import { selectModel } from "./models/select.ts";
-import { workspaceDirectory } from "./prompt.ts";
+import { selectModels } from "./models/select.ts";
 
 /** Exit codes: wrong usage or configuration is 2; another mind that runs already is 3; no gateway for too long is 4. */
 const exitUsage = 2;
@@ -55,17 +56,23 @@ async function start(write: (line: string) => void): Promise<number> {
     log("error", "mind.locked", { lock: paths.mindLock, hint: "another mind of this instance runs; stop it first" });
     return exitLocked;
   }
+  const spec = await readSpec(paths.spec);
   const memory = openMemory({ directory: fleet.memory, writer: instance, index: paths.index });
-  const mind = makeMind({
-    model: await selectModel(config, process.env, { keyFile: secretFile({ config, home, name: "openai-api-key" }) }),
+  const keyFile = (name: string) => secretFile({ config, home, name });
+  const mind = await makeMind({
+    selectModels: (spend) => selectModels(config, process.env, { keyFile, spend }),
+    readTools,
     memory,
     memoryDirectory: fleet.memory,
     limits: { turns: config.limits.turns, tokens: config.limits.tokens, seconds: config.limits.runSeconds },
-    workspace: workspaceDirectory,
+    workspace: workspaceOf(fleet, spec?.name ?? config.instanceName),
+    stateDirectory: paths.directory,
     conversations: fleet.conversations,
+    contextTokens: config.conversations.contextTokens,
+    pictureMode: config.pictures.mode,
     socketPath: paths.mindSocket,
     instance,
-    conversationMode: config.conversations.mode,
+    conversationMode: (channel) => config.conversations.channels[channel] ?? config.conversations.mode,
     giveUpMs: Number(values["give-up-seconds"] ?? defaultGiveUpSeconds) * 1000,
     log,
     prepare: () => seed(memory, log),

@@ -1,23 +1,37 @@
 /** The mind's work: runs by conversation, interruption, drain, proof; over a link that may break at any time. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { CostReport } from "../../tools/cost-report.ts";
 import { describeError } from "../../tools/errors.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
-import type { Log } from "../log.ts";
-import { type HelloAnswer, type ProposeAnswer, proposeAnswerSchema, protocolVersion, type Work } from "../protocol.ts";
+import type { Sitrep } from "../../tools/sitrep.ts";
+import {
+  type HelloAnswer,
+  type Propose,
+  type ProposeAnswer,
+  proposeAnswerSchema,
+  protocolVersion,
+  type Work,
+} from "../protocol.ts";
 import { makeConversationPool } from "./conversation-pool.ts";
 import { failureOf, makeLink } from "./link.ts";
 import type { Interruption } from "./loop.ts";
+import type { Models } from "./models/select.ts";
+import type { Spend } from "./models/spend.ts";
 import { makeOutbox } from "./outbox.ts";
 import { proveMind } from "./proof.ts";
 import { noUsage, performRun, type RunServices, type RunWork, storeNotice } from "./run.ts";
+import { makeSpend } from "./spend-link.ts";
 
-export interface MindOptions extends Omit<RunServices, "hello" | "fleet" | "propose" | "openConversation"> {
+export interface MindOptions
+  extends Omit<RunServices, "hello" | "fleet" | "cost" | "sitrep" | "propose" | "openConversation" | "models"> {
   socketPath: string;
   instance: string;
   memoryDirectory: string;
-  conversationMode: "interrupt" | "queue";
+  /** What a new message in this channel does with an answer that is being given in its conversation. */
+  conversationMode(channel: string): "interrupt" | "queue";
+  /** Every request that may cost money is asked of `spend` first. */
+  selectModels(spend: Spend): Promise<Models>;
   giveUpMs: number;
-  log: Log;
   /** Awaited before the first run; must not throw. */
   prepare(): Promise<void>;
 }
@@ -41,7 +55,7 @@ const holdAfterHelloMs = 100;
 const parkMs = 1_000;
 const lastFlushMs = 2_000;
 
-export function makeMind(options: MindOptions): Mind {
+export async function makeMind(options: MindOptions): Promise<Mind> {
   const { log } = options;
   const active = new Map<string, ActiveRun>();
   const chains = new Map<string, Promise<void>>();
@@ -53,7 +67,7 @@ export function makeMind(options: MindOptions): Mind {
 
   const link = makeLink({
     socketPath: options.socketPath,
-    hello: { protocol: protocolVersion, pid: process.pid, model: options.model.name },
+    hello: () => ({ protocol: protocolVersion, pid: process.pid, model: models.personality.name }),
     log,
     giveUpMs: options.giveUpMs,
     onUp(answer) {
@@ -77,9 +91,14 @@ export function makeMind(options: MindOptions): Mind {
     onUnknown: drop,
   });
 
+  const conversations = makeConversationPool();
+  const models = await options.selectModels(
+    makeSpend({ call: (method, path, body) => link.call(method, path, body), onUnknownRun: drop }),
+  );
   const services: RunServices = {
     ...options,
-    openConversation: makeConversationPool(),
+    models,
+    openConversation: conversations.open,
     hello() {
       if (hello === null) throw new Error("a run came before the gateway's hello");
       return hello;
@@ -88,6 +107,8 @@ export function makeMind(options: MindOptions): Mind {
       status: async () => (await get("/fleet/status")) as FleetStatus,
       drift: async () => (await get("/fleet/drift")) as FleetDrift,
     },
+    cost: async (days) => (await get(`/cost?days=${days}`)) as CostReport,
+    sitrep: async () => (await get("/sitrep")) as Sitrep,
     propose,
   };
 
@@ -97,9 +118,9 @@ export function makeMind(options: MindOptions): Mind {
     return answer.body;
   }
 
-  async function propose(run: string, call: string, operation: string, input: unknown): Promise<ProposeAnswer> {
-    const answer = await link.call("POST", "/propose", { run, call, operation, input: input ?? {} });
-    if (answer.status === 404) drop(run);
+  async function propose(proposal: Propose): Promise<ProposeAnswer> {
+    const answer = await link.call("POST", "/propose", { ...proposal, input: proposal.input ?? {} });
+    if (answer.status === 404) drop(proposal.run);
     if (answer.status !== 200) throw failureOf(answer, "/propose");
     return proposeAnswerSchema.parse(answer.body);
   }
@@ -132,13 +153,14 @@ export function makeMind(options: MindOptions): Mind {
   /** Nobody waits for the proof of a mind that ends, so a drain does not either. */
   async function prove(id: string): Promise<void> {
     await prepared;
-    const checks = await proveMind(options);
+    await models.refresh();
+    const checks = await proveMind({ ...options, model: models.personality });
     await link.call("POST", "/proof", { prove: id, checks });
   }
 
   async function takeNotice(work: Extract<Work, { type: "notice" }>): Promise<void> {
     try {
-      await storeNotice(work, services);
+      await storeNotice(work, services, (event) => outbox.push(work.run, event));
       outbox.push(work.run, { type: "done", reason: "answered", text: work.text, usage: noUsage });
     } catch (error) {
       const failure = describeError(error);
@@ -166,7 +188,7 @@ export function makeMind(options: MindOptions): Mind {
       outbox.resend(work.run);
       return;
     }
-    if (options.conversationMode === "interrupt") {
+    if (options.conversationMode(work.channel) === "interrupt") {
       for (const other of active.values()) {
         if (other.work.conversation === work.conversation && other.work.run !== work.run) {
           stop(other, { kind: "interrupted", reason: "a newer message came" });
@@ -188,6 +210,7 @@ export function makeMind(options: MindOptions): Mind {
   async function perform(work: RunWork, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     await prepared;
+    await models.refresh();
     // What an earlier attempt at this run still had to send is void.
     outbox.drop(work.run);
     let reason = "dropped";
@@ -207,6 +230,7 @@ export function makeMind(options: MindOptions): Mind {
       for (const run of active.values()) stop(run, { kind: "parked", reason: "the mind is shutting down" });
       await within(parkMs, runs());
       await within(lastFlushMs, outbox.empty());
+      await within(parkMs, conversations.close());
       link.stop();
     })();
   }

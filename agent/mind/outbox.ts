@@ -89,8 +89,8 @@ export function makeOutbox(options: OutboxOptions): Outbox {
       transcripts.set(run, transcript);
       if (event.type === "restart") Object.assign(transcript, { text: "", rest: [] });
       else if (event.type === "text") transcript.text += event.text;
-      // What a tool is doing matters only while it does it; the rest is shown again.
-      else if (event.type !== "tool") transcript.rest.push(event);
+      // What a tool is doing matters only while it does it, but for what influences the run; the rest is shown again.
+      else if (event.type !== "tool" || event.publicSource !== undefined) transcript.rest.push(event);
       addPending(transcript.pending, event);
       schedule();
     },

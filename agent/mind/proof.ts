@@ -36,7 +36,8 @@ async function check(name: string, prove: () => Promise<string>): Promise<Check>
 
 async function proveModel(model: Model): Promise<string> {
   const request = {
-    message: "proof",
+    // Of its own each time: what was found out for one message is remembered.
+    message: `proof-${randomUUID()}`,
     conversation: "proof",
     run: null,
     purpose: "proof" as const,
@@ -45,13 +46,15 @@ async function proveModel(model: Model): Promise<string> {
     tools: () => [],
     signal: AbortSignal.timeout(modelTimeoutMs),
   };
+  let answeredBy = model.name;
   for await (const event of model.stream(request)) {
     if (event.type !== "stop") continue;
     if (event.reason === "error") throw Object.assign(new Error(`${event.error.message}; ${event.error.hint}`));
     if (event.reason === "interrupted")
       throw new Error(`${model.name} did not answer within ${modelTimeoutMs / 1000} s`);
+    answeredBy = event.model ?? model.name;
   }
-  return `${model.name} answered`;
+  return `${answeredBy} answered`;
 }
 
 /** In a memory of its own beside the real one: the same disk and the same code, and nothing left to read afterwards. */

@@ -11,6 +11,7 @@ const proposalSchema = z.object({
     expiresAt: z.number(),
     quorum: z.number(),
     warnings: z.array(z.string()),
+    publicSources: z.array(z.string()).optional(),
   }),
 });
 export type Proposal = z.output<typeof proposalSchema>["proposal"];

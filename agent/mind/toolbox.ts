@@ -1,40 +1,55 @@
 /** The tools of one run: read tools, which run here, and operations, which are proposed to the gateway. */
 import { z } from "zod";
 import { ToolError } from "../../tools/errors.ts";
-import type { Json } from "../../tools/json.ts";
-import type { ReadContext, ReadTool, Trust } from "../../tools/tool.ts";
+import { lowestTrustOf } from "../../tools/memory-provenance.ts";
+import type { ReadContext, ReadTool, ToolResult } from "../../tools/tool.ts";
 import type { OperationDescriptor, ProposeAnswer } from "../protocol.ts";
+import { cleanSource, mergeSources, nameSources } from "../public-sources.ts";
 import type { LoopTool, ToolOutcome } from "./loop.ts";
-import type { ToolCall, ToolSpec } from "./models/model.ts";
+import type { ToolSpec } from "./models/model.ts";
+import { framePublicText } from "./public-text.ts";
 
 export interface ToolboxOptions {
   readTools: ReadTool[];
   operations: OperationDescriptor[];
+  /** `trust` is what the run begins with: the asker's own, or what its conversation holds where that is lower. */
   context: Omit<ReadContext, "call" | "signal">;
-  /** Asks the gateway. Asking again with the same call finds the first proposal. */
-  propose(call: string, operation: string, input: unknown): Promise<ProposeAnswer>;
+  /** Where public text that its conversation holds came from. */
+  publicSources?: readonly string[];
+  /**
+   * Asks the gateway. Asking again with the same call finds the first proposal. `publicSources`: where public text that
+   * the run has read by now came from.
+   */
+  propose(call: string, operation: string, input: unknown, publicSources: string[]): Promise<ProposeAnswer>;
 }
 
-const trustOrder: Trust[] = ["public", "self", "maintainer"];
-
-/** Tools in a fixed order. The run's trust sinks with what its tools have read. */
+/**
+ * Tools in a fixed order, whatever the run may do: what is forbidden to it stays listed and is refused when it is called.
+ * The run's trust sinks with what its tools have read.
+ */
 export function makeToolbox(options: ToolboxOptions): LoopTool[] {
-  let trust = options.context.trust;
-  const sink = (data: Json | undefined) => {
-    const found = (data as { trust?: unknown } | undefined)?.trust;
-    if (trustOrder.includes(found as Trust) && trustOrder.indexOf(found as Trust) < trustOrder.indexOf(trust))
-      trust = found as Trust;
+  let { trust } = options.context;
+  let sources = mergeSources([], options.publicSources ?? []);
+  // Public text without a name is public all the same.
+  if (trust === "public" && sources.length === 0) sources = [cleanSource("")];
+
+  const takeIn = (tool: string, result: ToolResult): ToolOutcome => {
+    const { text, data, trust: found } = result;
+    if (found !== undefined) trust = lowestTrustOf([{ trust }, { trust: found }]);
+    if (found !== "public") return { ok: true, text, data, trust: found };
+    const source = cleanSource(result.source ?? tool);
+    sources = mergeSources(sources, [source]);
+    return { ok: true, text: framePublicText(text, source), data, trust: found, source };
   };
   const reads = options.readTools.map(
     (tool): LoopTool => ({
       name: tool.name,
       spec: () => specOf(tool),
+      repeatable: tool.repeatable ?? true,
       async run(call, signal) {
         const input = tool.input.safeParse(call.input);
         if (!input.success) throw badInput(tool.name, input.error);
-        const result = await tool.run({ ...options.context, trust, call: call.call, signal }, input.data);
-        sink(result.data);
-        return { ok: true, ...result };
+        return takeIn(tool.name, await tool.run({ ...options.context, trust, call: call.call, signal }, input.data));
       },
     }),
   );
@@ -43,7 +58,7 @@ export function makeToolbox(options: ToolboxOptions): LoopTool[] {
       name: operation.name,
       spec: () => operation,
       // Not given the signal: a proposal is never left half made.
-      run: (call) => propose(call, operation.name, options),
+      run: async (call) => told(await options.propose(call.call, operation.name, call.input, [...sources])),
     }),
   );
   return [...reads, ...operations];
@@ -60,20 +75,24 @@ function specOf(tool: ReadTool): ToolSpec {
   return spec;
 }
 
-async function propose(call: ToolCall, operation: string, options: ToolboxOptions): Promise<ToolOutcome> {
-  const answer = await options.propose(call.call, operation, call.input);
+/** What became of a proposal, for the model. */
+function told(answer: ProposeAnswer): ToolOutcome {
   if (answer.status === "refused") {
     const { code, message, hint } = answer;
     return { ok: false, text: hint === "" ? message : `${message}. ${hint}`, data: { error: { code, message, hint } } };
   }
   const { status: _, ...proposal } = answer;
-  const warnings = proposal.warnings.map((warning) => `\nWarning: ${warning}`).join("");
+  const { publicSources = [] } = proposal;
+  const mark =
+    publicSources.length > 0 ? [`Its card says: influenced by public text, from ${nameSources(publicSources)}.`] : [];
+  const notes = [...proposal.warnings.map((warning) => `Warning: ${warning}`), ...mark];
+  const after = notes.map((note) => `\n${note}`).join("");
   const text =
     proposal.state === "approved"
-      ? `Started under policy, without a person: ${proposal.summary} (approval ${proposal.approval}).${warnings}`
+      ? `Started under policy, without a person: ${proposal.summary} (approval ${proposal.approval}).${after}`
       : `Proposed, not done: ${proposal.summary}. It waits for ${proposal.quorum} approval(s) by maintainers until ` +
         `${new Date(proposal.expiresAt).toISOString()}, on the console's Approvals page or with ` +
-        `\`clawdinator approvals approve ${proposal.approval}\`. You cannot approve it.${warnings}`;
+        `\`clawdinator approvals approve ${proposal.approval}\`. You cannot approve it.${after}`;
   return { ok: true, text, data: { proposal } };
 }
 

@@ -38,7 +38,7 @@ let
     text = ''
       mountpoint --quiet "$1" || systemctl start "$2"
       mountpoint --quiet "$1"
-      install --directory --mode=0700 --owner=clawdinator --group=clawdinator "$1/memory" "$1/conversations"
+      install --directory --mode=0700 --owner=clawdinator --group=clawdinator "$1/memory" "$1/conversations" "$1/workspaces"
     '';
   };
 in

@@ -52,7 +52,7 @@ in
       type = types.strMatching "/.*[^/]";
       default = if cfg.memoryEfs.enable then cfg.memoryEfs.mountPoint else "${cfg.stateDir}/fleet";
       defaultText = lib.literalExpression "the mount point where EFS is on, else `fleet` below the state directory";
-      description = "Directory that holds `memory` and `conversations`.";
+      description = "Directory that holds `memory`, `conversations` and `workspaces`.";
     };
 
     memoryEfs = {

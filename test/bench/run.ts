@@ -14,6 +14,7 @@ import { table } from "../../tools/text-table.ts";
 import { cloneProgram } from "../support/program.ts";
 import { measureDependencies } from "./dependencies.ts";
 import { measureThousand } from "./fleet-1000.ts";
+import { measureLoop } from "./loop.ts";
 import { measureUploads } from "./upload.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
@@ -224,19 +225,24 @@ function render(figures: Figure[]): string {
   return table([head, ...rows]);
 }
 
-/** `npm run bench -- upload` measures only that. */
+/** `npm run bench -- upload` and `npm run bench -- loop` measure only that. */
 const only = process.argv[2];
 
 try {
-  const figures = only === "upload" ? [] : await measure();
-  const uploads = await measureUploads({ directory, program, runs, note });
-  figures.push(...uploads.figures.map(({ name, unit, values, ...more }) => figure(name, unit, values, more)));
+  const figures = only === undefined ? await measure() : [];
+  const none = { figures: [], skipped: null };
+  const loops = only === undefined || only === "loop" ? await measureLoop({ directory, runs, note }) : none;
+  const uploads =
+    only === undefined || only === "upload" ? await measureUploads({ directory, program, runs, note }) : none;
+  for (const { name, unit, values, ...more } of [...loops.figures, ...uploads.figures])
+    figures.push(figure(name, unit, values, more));
+  const skipped = [loops.skipped, uploads.skipped].filter((one) => one !== null).join("; ") || null;
   writeFileSync(
     join(checkout, "bench-results.json"),
-    `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures, skipped: uploads.skipped }, null, 2)}\n`,
+    `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures, skipped }, null, 2)}\n`,
   );
   process.stdout.write(`${render(figures)}\n`);
-  if (uploads.skipped) process.stdout.write(`uploads: skipped: ${uploads.skipped}\n`);
+  if (skipped) process.stdout.write(`skipped: ${skipped}\n`);
 } finally {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }

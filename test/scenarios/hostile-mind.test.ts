@@ -283,6 +283,97 @@ test("a proposed change of the policy waits for a person and says that no person
   await expectNothingHappened();
 });
 
+function read(run: string, ...sources: string[]): Promise<SocketAnswer> {
+  const events = sources.map((publicSource) => ({
+    type: "tool",
+    call: "r",
+    name: "memory_read",
+    state: "succeeded",
+    text: "",
+    publicSource,
+  }));
+  return say("POST", "/events", { run, events });
+}
+
+test("a mind that is silent of public text after its own events named it is marked all the same, and refused what is sensitive", async () => {
+  const { run } = await receive("please read the notes and do something");
+  const early = await approvalOf(await propose(run, "early", launch));
+  expect(early.plan.proposer).toMatchObject({ influencedByPublicText: true });
+  expect(early.plan.proposer).not.toHaveProperty("publicSources");
+  expect((await read(run, "memory notes.md")).status).toBe(200);
+  // The call of before is still that one; whatever comes after it is marked.
+  expect(await propose(run, "early", launch)).toMatchObject({ approval: early.id });
+  const late = await say("POST", "/propose", {
+    run,
+    call: "late",
+    operation: "instance_launch",
+    input: { name: "CLAWDINATOR-67" },
+    publicSources: [],
+  });
+  const marked = await approvalOf(JSON.parse(late.text) as Record<string, unknown>);
+  expect(marked.plan.proposer).toMatchObject({ influencedByPublicText: true, publicSources: ["memory notes.md"] });
+  // No kind of restart that a mind can say of itself takes the mark away.
+  await say("POST", "/events", { run, events: [{ type: "restart", reason: "I forgot" }] });
+  for (const operation of ["policy_change", "secret_put", "github_land", "publish"]) {
+    expect(await propose(run, operation, { operation, input: {} })).toMatchObject({
+      status: "refused",
+      code: "sensitive_after_public_text",
+      message: expect.stringContaining("memory notes.md"),
+    });
+  }
+  await done(run);
+  await expectNothingHappened();
+});
+
+test("a maintainer's own typed command is the maintainer's, whatever the mind says that it has read", async () => {
+  const { run } = await receive("spawn CLAWDINATOR-71");
+  await read(run, "memory notes.md");
+  const body = { run, call: "a", operation: "instance_launch", publicSources: ["memory notes.md"] };
+  const typed = await say("POST", "/propose", { ...body, input: { name: "CLAWDINATOR-71" } });
+  const { plan } = await approvalOf(JSON.parse(typed.text) as Record<string, unknown>);
+  expect(plan.proposer).toMatchObject({ influencedByPublicText: false });
+  expect(plan.proposer).not.toHaveProperty("publicSources");
+  const other = await say("POST", "/propose", { ...body, call: "b", input: { name: "CLAWDINATOR-72" } });
+  expect((await approvalOf(JSON.parse(other.text) as Record<string, unknown>)).plan.proposer).toMatchObject({
+    influencedByPublicText: true,
+    publicSources: ["memory notes.md"],
+  });
+  await done(run);
+  await expectNothingHappened();
+});
+
+test("names of sources cannot flood a card, and reach it without what a terminal or a browser would act on", async () => {
+  const { run } = await receive("please read everything");
+  const proposal = { run, call: "f", ...launch };
+  for (const [publicSources, part] of [
+    [Array.from({ length: 51 }, (_, index) => `page ${index}`), "publicSources"],
+    [["x".repeat(501)], "publicSources.0"],
+    ["memory notes.md", "publicSources"],
+    [[{ source: "x" }], "publicSources.0"],
+  ] as const) {
+    const answer = await say("POST", "/propose", { ...proposal, publicSources });
+    expect({ part, status: answer.status }).toEqual({ part, status: 400 });
+    expect(answer.text).toContain(part);
+  }
+  expect((await read(run, "x".repeat(501))).status).toBe(400);
+  const nasty = "<img src=x onerror=alert(1)>\u001b[2J\u202eevil\n\nApproved by Ada [here](https://evil.example) `x`";
+  expect((await read(run, nasty)).status).toBe(200);
+  for (let batch = 0; batch < 5; batch++)
+    await read(run, ...Array.from({ length: 900 }, (_, index) => `page ${batch * 900 + index}`));
+  const answer = await say("POST", "/propose", { ...proposal, call: "g", publicSources: [] });
+  const { id, plan } = await approvalOf(JSON.parse(answer.text) as Record<string, unknown>);
+  const { publicSources = [] } = plan.proposer;
+  expect(publicSources).toHaveLength(20);
+  expect(publicSources[0]).toBe("<img src=x onerror=alert(1)>[2Jevil Approved by Ada [here](https://evil.example) 'x'");
+  expect(publicSources.at(-1)).toBe("and others");
+  const shown = (await fleet().cli(["approvals", "show", id])).stdout;
+  expect(shown).toContain("! Influenced by public text.");
+  expect(shown).toContain("    from page 0\n");
+  expect(shown).toContain("    and 15 more\n");
+  await done(run);
+  await expectNothingHappened();
+});
+
 test("what events claim of proposals and approvals is not shown, or shown as it really is", async () => {
   const { run, seen } = await receive("spawn CLAWDINATOR-31");
   const real = await propose(run, "real", { operation: "instance_launch", input: { name: "CLAWDINATOR-31" } });

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { consoleRoutes } from "../../agent/console/serve.ts";
 import type { LiveEvent } from "../../agent/protocol.ts";
+import { sampleCost } from "./console-cost.ts";
 import type { ConsoleFake } from "./console-fake.ts";
 import { sampleRevision } from "./console-samples.ts";
 
@@ -63,8 +64,19 @@ export function fakeRoutes(fake: ConsoleFake): Hono {
   app.post("/api/operations/:id", (context) => context.json({}));
   app.get("/api/fleet", (context) => context.json({ ...fake.fleet, at: Date.now() }));
   app.get("/api/drift", (context) => context.json(fake.drift));
+  app.get("/api/schedule", (context) => context.json(fake.schedule()));
+  app.post("/api/schedule/:id", (context) =>
+    context.json(fake.schedule().jobs.find(({ id }) => id === context.req.param("id")) ?? null),
+  );
+  app.get("/api/cost", (context) => context.json(fake.cost(Number(context.req.query("days")))));
+  app.post("/api/cost/reset", (context) => {
+    fake.cost = (days) => sampleCost(days);
+    return context.json({ closed: [] });
+  });
   app.get("/api/audit", (context) => context.json({ entries: fake.audit }));
-  app.get("/api/conversations", (context) => context.json({ conversations: fake.conversations() }));
+  app.get("/api/conversations", (context) =>
+    context.json({ conversations: fake.conversations(context.req.query("q")), next: null }),
+  );
   app.get("/api/conversations/:id", (context) => context.json(fake.history(context.req.param("id"))));
   app.post("/api/chat", async (context) => {
     const run = fake.receive(await context.req.json());

@@ -8,7 +8,10 @@ import type {
   OperationView,
   RunEvent,
 } from "../../agent/protocol.ts";
+import type { ScheduleView } from "../../agent/schedule.ts";
+import type { CostReport } from "../../tools/cost-report.ts";
 import type { FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
+import { sampleCost } from "./console-cost.ts";
 import { fakeRoutes } from "./console-fake-routes.ts";
 import {
   doneEvent,
@@ -40,6 +43,8 @@ export class ConsoleFake {
   fleet: FleetStatus = sampleFleet();
   drift: FleetDrift = sampleDrift();
   audit: AuditEntry[] = sampleAudit();
+  cost: (days: number) => CostReport = (days) => sampleCost(days);
+  schedule = (): ScheduleView => ({ at: Date.now(), file: "cron-jobs.json", problem: null, paused: false, jobs: [] });
   paused = false;
   url = "";
   readonly #entries = new Map<string, ConversationEntry[]>();
@@ -272,10 +277,14 @@ export class ConsoleFake {
     return { conversation, entries: this.#entries.get(conversation) ?? [], running: runs.map(([id]) => id) };
   }
 
-  conversations(): { id: string; title: string; updatedAt: number }[] {
-    return [...this.#entries].map(([id, entries]) => {
-      const first = entries.find((entry) => entry.body.role === "user")?.body;
-      return { id, title: first?.role === "user" ? first.text : "", updatedAt: entries.at(-1)?.at ?? 0 };
+  /** Those whose first question holds the text; without one all. */
+  conversations(text = ""): { id: string; title: string; updatedAt: number; matches: object[] }[] {
+    return [...this.#entries].flatMap(([id, entries]) => {
+      const first = entries.find((entry) => entry.body.role === "user");
+      const title = first?.body.role === "user" ? first.body.text : "";
+      if (!title.includes(text)) return [];
+      const matches = text === "" || !first ? [] : [{ entry: first.id, at: first.at, by: "Ada", snippet: title }];
+      return [{ id, title, updatedAt: entries.at(-1)?.at ?? 0, matches }];
     });
   }
 }

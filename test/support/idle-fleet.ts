@@ -182,6 +182,8 @@ export async function startIdleInstance(
     approvals,
     operations,
     inbox: createInbox(store),
+    // Nothing is scheduled: what a job costs is the job's.
+    schedule: { look: async () => {} },
     runs,
     live,
     fleet,

@@ -15,6 +15,11 @@ import {
   proposeSchema,
   protocolVersion,
   type RunEvent,
+  type SpendBegin,
+  type SpendBeginAnswer,
+  type SpendEnd,
+  spendBeginSchema,
+  spendEndSchema,
   type Work,
 } from "../../agent/protocol.ts";
 import { waitFor } from "./wait.ts";
@@ -23,6 +28,9 @@ export interface MindGateway {
   hellos: Hello[];
   proposals: Propose[];
   proofs: Proof[];
+  /** What models were asked for, and what was used. */
+  begins: SpendBegin[];
+  ends: SpendEnd[];
   /** Every event of each run, in the order of arrival. */
   events: Map<string, RunEvent[]>;
   /** What the person sees of a run: events since the last restart. */
@@ -30,6 +38,7 @@ export interface MindGateway {
   send(work: Work): void;
   done(run: string): Promise<Extract<RunEvent, { type: "done" }>>;
   connected(): Promise<void>;
+  isConnected(): boolean;
   /** Ends every connection at once, as a killed process does. */
   kill(): Promise<void>;
 }
@@ -37,6 +46,8 @@ export interface MindGateway {
 export interface MindGatewayOptions {
   operations?: OperationDescriptor[];
   propose?(proposal: Propose): ProposeAnswer | Promise<ProposeAnswer>;
+  /** Default: everything may be spent. */
+  spend?(request: SpendBegin): SpendBeginAnswer;
   /** Whether the events of a run are taken; default: every run's. */
   knows?(run: string): boolean;
 }
@@ -58,6 +69,8 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
   const hellos: Hello[] = [];
   const proposals: Propose[] = [];
   const proofs: Proof[] = [];
+  const begins: SpendBegin[] = [];
+  const ends: SpendEnd[] = [];
   const events = new Map<string, RunEvent[]>();
   let work: ServerResponse | null = null;
 
@@ -68,6 +81,9 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
     };
     if (route === "GET /work") {
       work = response;
+      response.on("close", () => {
+        if (work === response) work = null;
+      });
       response.writeHead(200, { "content-type": "application/x-ndjson" }).flushHeaders();
       return;
     }
@@ -93,6 +109,13 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
       proposals.push(proposal);
       const refused: ProposeAnswer = { status: "refused", code: "denied", message: "not here", hint: "ask elsewhere" };
       reply(200, (await options.propose?.(proposal)) ?? refused);
+    } else if (route === "POST /spend/begin") {
+      const begin = spendBeginSchema.parse(body);
+      begins.push(begin);
+      reply(200, options.spend?.(begin) ?? { status: "allowed" });
+    } else if (route === "POST /spend/end") {
+      ends.push(spendEndSchema.parse(body));
+      reply(200, { usd: 0.01 });
     } else if (route === "POST /proof") {
       proofs.push(proofSchema.parse(body));
       reply(200, {});
@@ -127,6 +150,8 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
     hellos,
     proposals,
     proofs,
+    begins,
+    ends,
     events,
     shown,
     kill,
@@ -135,6 +160,7 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
       const find = () => shown(run).find((event) => event.type === "done");
       return waitFor(find, { what: `the end of ${run}` });
     },
+    isConnected: () => work !== null,
     connected: async () => void (await waitFor(() => work !== null, { what: "the mind's connection" })),
   };
 }

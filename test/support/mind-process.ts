@@ -15,9 +15,11 @@ export function startMind(options: {
   instance?: string;
   flags?: string[];
   environment?: NodeJS.ProcessEnv;
+  /** Instead of the mind's own main module. */
+  module?: string;
 }): MindProcess {
   const flags = ["--home", options.home, "--instance", options.instance ?? "i-1", ...(options.flags ?? [])];
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...flags], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", options.module ?? main, ...flags], {
     env: { ...process.env, ...options.environment },
     stdio: ["ignore", "ignore", "pipe"],
   });

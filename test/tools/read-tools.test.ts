@@ -44,6 +44,10 @@ function tools(context: Partial<ReadContext> = {}) {
   const full: ReadContext = {
     memory: openMemory({ directory: join(temporaryDirectory(), "memory"), writer: "test" }),
     fleet: { status: async () => status, drift: async () => drift },
+    cost: async () => {
+      throw new Error("nobody asks what it cost");
+    },
+    sitrep: () => Promise.reject(new Error("nobody prepared a sitrep")),
     program: { version: "0.1.0", revision: "abc", image: "checkout", instance: "i-1", name: "CLAWDINATOR-1" },
     author: { kind: "maintainer", id: "m1", name: "Ada" },
     trust: "self",

@@ -15,6 +15,8 @@ const titles: { [view in ViewName]: string } = {
   approvals: "Approvals",
   fleet: "Fleet",
   operations: "Operations",
+  schedule: "Schedule",
+  cost: "Cost",
   audit: "Audit",
 };
 
@@ -90,6 +92,8 @@ export class ConsoleShell extends StoreElement {
     if (view === "approvals") return html`<claw-approvals .approvalId=${id}></claw-approvals>`;
     if (view === "fleet") return html`<claw-fleet></claw-fleet>`;
     if (view === "operations") return html`<claw-operations .operationId=${id}></claw-operations>`;
+    if (view === "schedule") return html`<claw-schedule></claw-schedule>`;
+    if (view === "cost") return html`<claw-cost></claw-cost>`;
     if (view === "audit") return html`<claw-audit></claw-audit>`;
     return html`<claw-chat .conversation=${id}></claw-chat>`;
   }

@@ -1,6 +1,7 @@
 /** Registers the console's elements and starts the session. */
 import { ConsoleShell } from "./console-shell.ts";
 import { CopyText } from "./parts/copy-text.ts";
+import { CostChart } from "./parts/cost-chart.ts";
 import { DecisionDialog } from "./parts/decision-dialog.ts";
 import { InstanceCard } from "./parts/instance-card.ts";
 import { MessageComposer } from "./parts/message-composer.ts";
@@ -12,12 +13,15 @@ import { startSession } from "./state/session.ts";
 import { ApprovalsView } from "./views/approvals-view.ts";
 import { AuditView } from "./views/audit-view.ts";
 import { ChatView } from "./views/chat-view.ts";
+import { CostView } from "./views/cost-view.ts";
 import { FleetView } from "./views/fleet-view.ts";
 import { LoginView } from "./views/login-view.ts";
 import { OperationsView } from "./views/operations-view.ts";
+import { ScheduleView } from "./views/schedule-view.ts";
 
 const elements: { [name: string]: CustomElementConstructor } = {
   "claw-copy": CopyText,
+  "claw-cost-chart": CostChart,
   "claw-decision": DecisionDialog,
   "claw-instance": InstanceCard,
   "claw-composer": MessageComposer,
@@ -28,9 +32,11 @@ const elements: { [name: string]: CustomElementConstructor } = {
   "claw-approvals": ApprovalsView,
   "claw-audit": AuditView,
   "claw-chat": ChatView,
+  "claw-cost": CostView,
   "claw-fleet": FleetView,
   "claw-login": LoginView,
   "claw-operations": OperationsView,
+  "claw-schedule": ScheduleView,
   "claw-console": ConsoleShell,
 };
 document.querySelector("claw-console")?.replaceChildren();

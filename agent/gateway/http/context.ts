@@ -1,4 +1,5 @@
 /** What the HTTP routes work with. */
+import type { CostReport } from "../../../tools/cost-report.ts";
 import type { FleetServices } from "../../../tools/fleet/services.ts";
 import type { PolicyInForce } from "../../../tools/policy-pin.ts";
 import type { Store } from "../../../tools/store.ts";
@@ -15,7 +16,9 @@ import type { Operations } from "../operations.ts";
 import type { Pause } from "../pause.ts";
 import type { Presence } from "../presence.ts";
 import type { Runs } from "../runs.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 import type { Scheduler } from "../scheduler.ts";
+import type { Spend } from "../spend/types.ts";
 
 export interface Api {
   home: string;
@@ -35,6 +38,10 @@ export interface Api {
   presence: Presence;
   policy(): Promise<PolicyInForce>;
   scheduler: Scheduler;
+  schedule: Schedule;
+  spend: Spend;
+  /** What the last days cost; today is one of them. */
+  cost(days: number): Promise<CostReport>;
   log: Log;
   /** Where the requests come in: a browser may speak to one, only this machine's user to the other. */
   surface: "tcp" | "control";

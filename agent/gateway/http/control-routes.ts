@@ -78,9 +78,12 @@ export function controlRoutes(api: Api, guarded: Guarded): void {
     const { policy, commit, digest } = await api.policy();
     return context.json({ policy, commit, digest });
   });
-  guarded("GET", "/control/checks", "every check of this instance", (context) =>
-    context.json({ checks: api.presence.heartbeat().checks }),
-  );
+  guarded("GET", "/control/checks", "every check of this instance", (context) => {
+    // A wrong file of the schedule is worth knowing, and no reason to call the instance unwell.
+    const problem = api.schedule.problem();
+    const schedule = { name: "schedule", ok: problem === null, detail: problem ?? "its file is in force" };
+    return context.json({ checks: [...api.presence.heartbeat().checks, schedule] });
+  });
   guarded("GET", "/control/login", "the console's address, for a login link", (context) =>
     context.json({ url: ownUrl(api) }),
   );

@@ -1,4 +1,5 @@
 /** Metrics in Prometheus' text exposition format, version 0.0.4; each is described where it is defined. */
+import { chargedUsd, openUsd } from "../spend/day-record.ts";
 import type { Api } from "./context.ts";
 
 interface Metric {
@@ -7,6 +8,12 @@ interface Metric {
   type: "gauge" | "counter";
   samples(api: Api): Promise<{ labels?: Record<string, string>; value: number }[]>;
 }
+
+const scheduleHelp = {
+  fired: "runs of a job that this process started",
+  missed: "times of a job that this process found missed",
+  skipped: "times of a job that this process did not run",
+};
 
 export const metrics: readonly Metric[] = [
   {
@@ -60,6 +67,58 @@ export const metrics: readonly Metric[] = [
     help: "operations by state",
     type: "gauge",
     samples: async ({ operations }) => tally((await operations.list()).map(({ state }) => state)),
+  },
+  ...(["fired", "missed", "skipped"] as const).map((kind) => ({
+    name: `clawdinator_schedule_${kind}_total`,
+    help: scheduleHelp[kind],
+    type: "counter" as const,
+    samples: async ({ schedule }: Api) =>
+      [...schedule.counts()].map(([job, counts]) => ({ labels: { job }, value: counts[kind] })),
+  })),
+  {
+    name: "clawdinator_model_usd_total",
+    help: "US dollars that requests of this instance to models cost since it started, by the dated table of prices",
+    type: "counter",
+    samples: async ({ spend }) =>
+      [...spend.totals().usage.values()].map(({ model, purpose, usd }) => ({ labels: { model, purpose }, value: usd })),
+  },
+  {
+    name: "clawdinator_model_tokens_total",
+    help: "tokens that requests of this instance to models used since it started",
+    type: "counter",
+    samples: async ({ spend }) =>
+      [...spend.totals().usage.values()].flatMap(({ model, purpose, usage }) => [
+        { labels: { model, purpose, kind: "input" }, value: usage.inputTokens },
+        { labels: { model, purpose, kind: "cache_read" }, value: usage.cacheReadTokens },
+        { labels: { model, purpose, kind: "cache_write" }, value: usage.cacheWriteTokens },
+        { labels: { model, purpose, kind: "output" }, value: usage.outputTokens },
+      ]),
+  },
+  {
+    name: "clawdinator_model_refusals_total",
+    help: "requests to models that the budget did not allow since this instance started, by the reason's code",
+    type: "counter",
+    samples: async ({ spend }) => [...spend.totals().refusals].map(([code, value]) => ({ labels: { code }, value })),
+  },
+  {
+    name: "clawdinator_model_spent_today_usd",
+    help: "US dollars that the fleet spent and reserved today (UTC), as far as this instance knows",
+    type: "gauge",
+    samples: async ({ spend }) => {
+      const { ledger, fleet } = spend.state();
+      const today = ledger.today();
+      return [{ value: chargedUsd(today) + openUsd(today) + fleet.others(today.day).usd }];
+    },
+  },
+  {
+    name: "clawdinator_breaker_open",
+    help: "entries of the breaker that are open",
+    type: "gauge",
+    samples: async ({ spend }) => {
+      const { ledger, breaker } = spend.state();
+      const now = ledger.now();
+      return [{ value: breaker.state().entries.filter(({ until }) => until > now).length }];
+    },
   },
   {
     name: "clawdinator_process_resident_bytes",

@@ -4,21 +4,20 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { ToolError } from "../../../tools/errors.ts";
 import type { Json } from "../../../tools/json.ts";
-import { listConversations, readConversation } from "../../conversations.ts";
-import { conversationIdSchema, decisionSchema } from "../../protocol.ts";
+import { decisionSchema } from "../../protocol.ts";
 import { authorOf, surfaceOf } from "../maintainers.ts";
 import { requireMaintainer, sessionCookie } from "./auth.ts";
 import { postChat } from "./chat.ts";
 import type { Api, Environment } from "./context.ts";
 import { controlRoutes } from "./control-routes.ts";
+import { conversationRoutes } from "./conversation-routes.ts";
+import { costRoutes } from "./cost-routes.ts";
 import { streamEvents } from "./events.ts";
 import { memoryRoutes } from "./memory-routes.ts";
 import { renderMetrics } from "./metrics.ts";
 import { HttpProblem, readJson } from "./problem.ts";
 import type { DescribeRoute, Handler } from "./route.ts";
-
-/** Older ones are found by their id. */
-const conversationsListed = 50;
+import { scheduleRoutes } from "./schedule-routes.ts";
 
 const loginSchema = z.strictObject({ token: z.string().min(1).max(500) });
 const operationActionSchema = z.strictObject({ action: z.enum(["cancel", "resume"]) });
@@ -110,23 +109,6 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
 
   guarded("POST", "/api/chat", "`{ conversation, text, message?, to? }`; the answer as server-sent events", (context) =>
     postChat(context, api),
-  );
-  guarded("GET", "/api/conversations", "conversations, newest first", async (context) =>
-    context.json({ conversations: await summarizeConversations(api.paths.conversations) }),
-  );
-  guarded(
-    "GET",
-    "/api/conversations/:id",
-    "one conversation and the messages being answered in it",
-    async (context) => {
-      const conversation = conversationIdSchema.parse(context.req.param("id"));
-      const entries = await readConversation({ directory: api.paths.conversations, conversation });
-      const waiting = (await api.inbox.pending(api.identity.name)).filter(
-        (one) => one.conversation === conversation && one.kind === "chat",
-      );
-      const running = [...new Set([...api.runs.running(conversation), ...waiting.map((one) => one.id)])];
-      return context.json({ conversation, entries, running });
-    },
   );
 
   guarded(
@@ -234,22 +216,12 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
   );
   guarded("POST", "/api/resume", "ends the pause", (context) => setPause(context, api, false));
 
+  costRoutes(api, guarded);
+  conversationRoutes(api, guarded);
   memoryRoutes(api, guarded);
+  scheduleRoutes(api, guarded);
   if (api.surface === "control") controlRoutes(api, guarded);
   return app;
-}
-
-/** The newest conversations with what was said first in each as its title. */
-async function summarizeConversations(directory: string): Promise<{ id: string; title: string; updatedAt: number }[]> {
-  const newest = (await listConversations(directory)).slice(0, conversationsListed);
-  return Promise.all(
-    newest.map(async ({ conversation, at }) => {
-      const entries = await readConversation({ directory, conversation }).catch(() => []);
-      const first = entries.find((entry) => entry.body.role === "user");
-      const title = first?.body.role === "user" ? first.body.text.slice(0, 80) : conversation;
-      return { id: conversation, title, updatedAt: at };
-    }),
-  );
 }
 
 async function setPause(context: Context<Environment>, api: Api, paused: boolean): Promise<Response> {

@@ -3,7 +3,9 @@
  * tool call that a sentence means, and tells the result in plain words.
  */
 import { parseCommand } from "../../commands.ts";
+import { nameSources } from "../../public-sources.ts";
 import { proposalOf } from "../proposal.ts";
+import { unframePublicText } from "../public-text.ts";
 import type { Model, ModelEvent, ModelMessage, ModelRequest } from "./model.ts";
 
 /** `now`: milliseconds since 1970, to tell how long a plan can be approved. */
@@ -41,7 +43,12 @@ function describeResult(result: Extract<ModelMessage, { role: "tool" }>, now: nu
   // A person has no use for the list of tools that a model gets.
   if (!result.ok) return `I could not do that: ${unknownTool(result.data) ?? result.text}`;
   const proposal = proposalOf(result.data);
-  return proposal === null ? result.text : describeProposal(proposal, now);
+  return proposal === null ? forPeople(result.text) : describeProposal(proposal, now);
+}
+
+function forPeople(text: string): string {
+  const publicText = unframePublicText(text);
+  return publicText === null ? text : `(Holds text from the public internet: data, not instructions.)\n${publicText}`;
 }
 
 function unknownTool(data: unknown): string | null {
@@ -50,8 +57,9 @@ function unknownTool(data: unknown): string | null {
 }
 
 function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>, now: number): string {
-  const { approval, summary, state, quorum, expiresAt, warnings } = proposal;
+  const { approval, summary, state, quorum, expiresAt, warnings, publicSources = [] } = proposal;
   const notes = warnings.map((warning) => `Note: ${warning}`);
+  if (publicSources.length > 0) notes.push(`Influenced by public text, from ${nameSources(publicSources)}.`);
   if (state === "approved") {
     return [
       `Started: ${summary}`,

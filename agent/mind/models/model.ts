@@ -78,8 +78,11 @@ export type ModelEvent =
   | { type: "notice"; text: string }
   /** What a request of this turn cost, once it has ended. */
   | { type: "cost"; usd: number; model: ModelIdentity }
-  /** Always the last. A failure is a reason to stop, never a throw. */
-  | { type: "stop"; reason: "end" | "calls" | "length" | "interrupted" }
+  /**
+   * Always the last. A failure is a reason to stop, never a throw. `model`: name of the one that made the turn, where
+   * several could have.
+   */
+  | { type: "stop"; reason: "end" | "calls" | "length" | "interrupted"; model?: string }
   | { type: "stop"; reason: "error"; error: ModelFailure };
 
 export interface Model {

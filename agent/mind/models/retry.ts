@@ -1,12 +1,22 @@
-/** The one retry layer for model endpoints. */
+/** The one retry layer for model endpoints: how long to wait, and how often; route.ts does it. */
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Five attempts in all; with doubling waits that is up to about 15 s, which outlasts a short overload. */
-export const maxAttempts = 5;
+export interface RetryLimits {
+  /** Attempts in all, the first one included. */
+  attempts: number;
+  /** An endpoint that asks for more than this is not waited for. */
+  longestRetryAfterMs: number;
+}
+
+/** Nobody else can answer. Doubling waits add up to about 7 s, which outlasts a short overload. */
+export const lastResort: RetryLimits = { attempts: 5, longestRetryAfterMs: 60_000 };
+/** Somebody else can: a person should not wait long for the first choice. Up to about 1.5 s. */
+export const withFallback: RetryLimits = { attempts: 3, longestRetryAfterMs: 10_000 };
+/** It failed a moment ago. */
+export const onceOnly: RetryLimits = { attempts: 1, longestRetryAfterMs: 0 };
+
 const firstWaitMs = 500;
 const longestWaitMs = 8_000;
-/** An endpoint that asks for more than this is told to the person instead. */
-const longestRetryAfterMs = 60_000;
 
 /**
  * Milliseconds to wait before attempt `attempt` (2 is the first repetition), or null when it should not be made. A
@@ -15,10 +25,11 @@ const longestRetryAfterMs = 60_000;
 export function waitBefore(
   attempt: number,
   retryAfterMs: number | null,
-  random: () => number = Math.random,
+  options: { limits?: RetryLimits; random?: () => number } = {},
 ): number | null {
-  if (attempt > maxAttempts) return null;
-  if (retryAfterMs !== null) return retryAfterMs <= longestRetryAfterMs ? retryAfterMs : null;
+  const { limits = lastResort, random = Math.random } = options;
+  if (attempt > limits.attempts) return null;
+  if (retryAfterMs !== null) return retryAfterMs <= limits.longestRetryAfterMs ? retryAfterMs : null;
   const wait = Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 2));
   return Math.round(wait * (0.5 + random() / 2));
 }

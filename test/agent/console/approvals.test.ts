@@ -23,7 +23,8 @@ describe.skipIf(!hasChromium)("console in a browser: approvals", () => {
   afterAll(() => browser?.close());
 
   test("lists what waits first, and shows a plan with everything that its digest covers", async () => {
-    const plan = samplePlan({ proposer: { ...samplePlan().proposer, influencedByPublicText: true } });
+    const publicSources = Array.from({ length: 7 }, (_, index) => `memory ${index}.md`);
+    const plan = samplePlan({ proposer: { ...samplePlan().proposer, influencedByPublicText: true, publicSources } });
     const { fake, page } = await openConsole(browser, {
       prepare: (fake) => {
         fake.addApproval(
@@ -37,7 +38,9 @@ describe.skipIf(!hasChromium)("console in a browser: approvals", () => {
     expect(await page.locator(".row-title").allTextContents()).toEqual([plan.summary, "Retire CLAWDINATOR-9"]);
     await page.locator(".row").first().click();
     const card = page.getByRole("article");
-    await card.getByText("Public text influenced this proposal.").waitFor();
+    await card.getByText("Influenced by public text.").first().waitFor();
+    const sources = card.getByRole("list", { name: "Public text" }).getByRole("listitem");
+    expect(await sources.allTextContents()).toEqual([...publicSources.slice(0, 5), "and 2 more"]);
     const text = (await card.textContent()) ?? "";
     for (const part of [
       plan.summary,
@@ -52,6 +55,24 @@ describe.skipIf(!hasChromium)("console in a browser: approvals", () => {
     }
     expect(text).toContain(fake.approvals.get("new")?.digest);
     expect(await card.getByLabel("Facts as JSON").textContent()).toContain('"exists": false');
+  });
+
+  test("a plan that a model made without public text says so, more softly; a typed one says nothing", async () => {
+    const shaped = { ...samplePlan().proposer, influencedByPublicText: true };
+    const { fake, page } = await openConsole(browser, {
+      prepare: (fake) => {
+        fake.addApproval(sampleApproval({ id: "model", plan: samplePlan({ proposer: shaped }) }));
+        fake.addApproval(sampleApproval({ id: "typed" }));
+      },
+    });
+    await page.goto(`${fake.url}/#/approvals/model`);
+    const card = page.getByRole("article");
+    await card.getByText("A model proposed this, nobody typed it as a command.").waitFor();
+    expect(await card.textContent()).not.toContain("Influenced by public text");
+    await page.goto(`${fake.url}/#/approvals/typed`);
+    await card.getByText("needs 1 vote").waitFor();
+    await card.getByText("A model proposed this").waitFor({ state: "detached" });
+    expect(await page.locator(".callout-bad").count()).toBe(0);
   });
 
   test("asks again with summary, short digest and cost before it approves", async () => {
@@ -174,12 +195,14 @@ describe.skipIf(!hasChromium)("console in a browser: approvals", () => {
       changes: [{ what: attack, before: attack, after: { [attack]: attack } }],
       targets: [{ name: attack, instance: attack, epoch: 1 }],
       cost: { onceUsd: 0, monthlyUsd: 0, note: attack },
+      proposer: { ...samplePlan().proposer, influencedByPublicText: true, publicSources: [attack] },
     });
     const { fake, page } = await openConsole(browser, {
       prepare: (fake) => fake.addApproval(sampleApproval({ id: "a", plan })),
     });
     await page.goto(`${fake.url}/#/approvals/a`);
     await page.getByRole("heading", { name: attack }).waitFor();
+    expect(await page.getByRole("list", { name: "Public text" }).textContent()).toContain(attack);
     expect(await page.locator("main img").count()).toBe(0);
     expect(await page.title()).toBe("(1) Approvals · CLAWDINATOR-1");
   });

@@ -56,6 +56,27 @@ describe.skipIf(!hasChromium)("console in a browser: login and chat", () => {
     await page.locator(".conversation-title", { hasText: "slow" }).first().waitFor();
   });
 
+  test("finds conversations by what was said in them, and lists all of them again when the box is empty", async () => {
+    const { fake, page } = await openConsole(browser);
+    for (const text of ["about drains", "about images"]) {
+      await page.locator(".conversations").getByRole("button", { name: "New conversation" }).click();
+      await sendMessage(page, text);
+      fake.emit(await sentMessage(fake, text), doneEvent("Done."));
+      await page.locator(".conversations .conversation-title", { hasText: text }).waitFor();
+    }
+    const box = page.locator(".conversations").getByLabel("Search conversations");
+    await box.fill("drains");
+    await page.locator(".conversations .conversation-match", { hasText: "Ada: about drains" }).waitFor();
+    expect(await page.locator(".conversations .conversation").count()).toBe(1);
+    await page.locator(".conversations .conversation").click();
+    await page.locator(".messages").getByText("about drains").waitFor();
+    await box.fill("nowhere");
+    await page.locator(".conversations").getByText("No conversation holds that.").waitFor();
+    await box.fill("");
+    await page.locator(".conversations .conversation-title", { hasText: "about images" }).waitFor();
+    await page.context().close();
+  });
+
   test("a proposal shows its plan in the conversation and turns into the operation's progress", async () => {
     const { fake, page } = await openConsole(browser);
     await page.getByRole("button", { name: "spawn a sibling" }).click();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withoutPlanText } from "../../../agent/console/pages/state/plan-text.ts";
+import { influenceOf, withoutPlanText } from "../../../agent/console/pages/state/plan-text.ts";
 import { interpreterModel } from "../../../agent/mind/models/interpreter.ts";
 import { sampleApproval } from "../../support/console-samples.ts";
 import { modelRequest } from "../../support/model-request.ts";
@@ -9,7 +9,9 @@ const { id, operation, digest, summary, state, expiresAt, quorum, plan } = appro
 const proposal = { approval: id, operation, digest, summary, state, expiresAt, quorum, warnings: plan.warnings };
 
 /** What the interpreter says of a proposal. */
-async function told(changed: Partial<{ state: string; quorum: number }> = {}): Promise<string> {
+async function told(
+  changed: Partial<{ state: string; quorum: number; publicSources: string[] }> = {},
+): Promise<string> {
   const data = { proposal: { ...proposal, ...changed } };
   const message = { role: "tool" as const, call: "c", name: "instance_launch", ok: true, text: "", data };
   const request = modelRequest({ messages: [message] });
@@ -22,6 +24,9 @@ test("of the interpreter's words nothing is left that the plan's card shows", as
   expect(await told()).toContain("ap-1");
   expect(withoutPlanText(await told(), approval)).toBe("");
   expect(withoutPlanText(await told({ quorum: 2 }), approval)).toBe("");
+  const marked = await told({ publicSources: ["a", "b` c", "d", "e"] });
+  expect(marked).toContain("Influenced by public text, from `a`, `b' c`, `d` and 1 more.");
+  expect(withoutPlanText(marked, approval)).toBe("");
 });
 
 test("what the card does not show stays", async () => {
@@ -30,4 +35,23 @@ test("what the card does not show stays", async () => {
   );
   const own = `I would wait with this.\nProposed: ${approval.summary}, but tomorrow`;
   expect(withoutPlanText(own, approval)).toBe(own);
+});
+
+test("what shaped a proposal is told by what is known of it", () => {
+  const proposer = { ...plan.proposer, influencedByPublicText: true };
+  expect(influenceOf(plan.proposer)).toMatchObject({ level: "none", text: "" });
+  expect(influenceOf(proposer)).toMatchObject({
+    level: "other",
+    text: expect.stringContaining("A model proposed this"),
+  });
+  expect(influenceOf({ ...proposer, kind: "repository" })).toMatchObject({
+    level: "other",
+    text: expect.stringContaining("A commit proposed this"),
+  });
+  const publicSources = ["1", "2", "3", "4", "5", "6"];
+  expect(influenceOf({ ...proposer, publicSources })).toMatchObject({
+    level: "public",
+    sources: publicSources.slice(0, 5),
+    more: 1,
+  });
 });

@@ -53,6 +53,16 @@ test("stored entries and live events of the same run show the same", () => {
   expect(stored).toEqual({ ...live, author: "Ada", channel: "cli" });
 });
 
+test("a line about the answer stands where it was said", () => {
+  const turn = newTurn("m1", "hello", 1);
+  applyEvent(turn, { type: "notice", text: "Claude is overloaded; GPT answers this one." });
+  applyEvent(turn, { type: "text", text: "Hi." });
+  expect(turn.parts).toEqual([
+    { kind: "notice", text: "Claude is overloaded; GPT answers this one." },
+    { kind: "text", text: "Hi." },
+  ]);
+});
+
 test("a restart voids what was shown, and the end names the whole answer", () => {
   const turn = newTurn("m-1", "hi", 5);
   applyEvent(turn, { type: "text", text: "wrong" });

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createInbox, type Inbox, type Message } from "../../../agent/gateway/inbox.ts";
 import { createRuns, type Runs } from "../../../agent/gateway/runs.ts";
 import type { ProposeAnswer, RunEvent, Work } from "../../../agent/protocol.ts";
+import { readPolicy } from "../../../tools/policy-pin.ts";
 import { openPainters, type Painters } from "../../support/painting.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -41,8 +42,10 @@ async function open(options: { inbox?: (real: Inbox) => Inbox; painters?: Painte
     instance: holder.instance,
     inbox,
     approvals: painters.approvals,
+    audit: painters.audit,
     proposalsPerRun: 2,
     isPaused: async () => paused.value,
+    isSensitive: async (operation) => (await readPolicy(painters.store)).isSensitive(operation),
     onEvent: (_conversation, _message, event) => told.push(event),
     onApproved: () => {},
     onAbandon: () => {},
@@ -53,8 +56,21 @@ async function open(options: { inbox?: (real: Inbox) => Inbox; painters?: Painte
   return { painters, inbox, runs, told, paused };
 }
 
-function propose({ runs }: Desk, call: string, operation = "paint"): Promise<ProposeAnswer | null> {
-  return runs.propose({ run: "m1.1", call, operation, input: {} });
+function propose(
+  { runs }: Desk,
+  call: string,
+  { operation = "paint", publicSources = [] }: { operation?: string; publicSources?: string[] } = {},
+): Promise<ProposeAnswer | null> {
+  return runs.propose({ run: "m1.1", call, operation, input: {}, publicSources });
+}
+
+function read(publicSource: string): RunEvent {
+  return { type: "tool", call: "r", name: "memory_read", state: "succeeded", text: "", publicSource };
+}
+
+async function sourcesOf({ painters }: Desk, answer: ProposeAnswer | null): Promise<string[] | undefined> {
+  if (answer?.status !== "proposed") throw new Error(`not proposed: ${JSON.stringify(answer)}`);
+  return (await painters.approvals.get(answer.approval))?.plan.proposer.publicSources;
 }
 
 test("the answer is recorded once and then told", async () => {
@@ -147,4 +163,83 @@ test("a run that never stops talking is cut off, answered with the reason and fo
   });
   expect(desk.runs.count()).toBe(0);
   expect(await desk.runs.onEvents("m1.1", [text])).toBe(false);
+});
+
+test("what a run has read is what the mind says and what its events said, and no mark is ever lost", async () => {
+  const desk = await open();
+  await desk.runs.onEvents("m1.1", [read("memory a.md")]);
+  expect(await sourcesOf(desk, await propose(desk, "a"))).toEqual(["memory a.md"]);
+  expect(await sourcesOf(desk, await propose(desk, "b", { publicSources: ["memory b.md"] }))).toEqual([
+    "memory a.md",
+    "memory b.md",
+  ]);
+});
+
+test("an event without a name for its public text marks the run all the same", async () => {
+  const desk = await open();
+  await desk.runs.onEvents("m1.1", [read("")]);
+  expect(await sourcesOf(desk, await propose(desk, "a"))).toEqual(["an unnamed source"]);
+});
+
+test("a mark outlives a restart of the gateway once something was proposed with it, also over a mind that is silent of it", async () => {
+  const desk = await open();
+  await propose(desk, "a", { publicSources: ["memory a.md"] });
+  const restarted = await open({ painters: desk.painters });
+  expect(await sourcesOf(restarted, await propose(restarted, "b"))).toEqual(["memory a.md"]);
+});
+
+test("names of sources are made short and harmless, and only so many are kept", async () => {
+  const desk = await open();
+  const nasty = `a\u001b[2J\u202e\u200b\n[click](javascript:x) \`${"y".repeat(400)}`;
+  await desk.runs.onEvents("m1.1", [read(nasty)]);
+  const shown = desk.told.find((event) => event.type === "tool");
+  const [first = ""] = (await sourcesOf(desk, await propose(desk, "a"))) ?? [];
+  expect(first).toBe(`a[2J [click](javascript:x) '${"y".repeat(171)}…`);
+  expect([...first]).toHaveLength(200);
+  expect(shown).toMatchObject({ publicSource: first });
+  await desk.runs.onEvents(
+    "m1.1",
+    Array.from({ length: 5_000 }, (_, index) => read(`page ${index}`)),
+  );
+  const many = (await sourcesOf(desk, await propose(desk, "b"))) ?? [];
+  expect(many).toHaveLength(20);
+  expect([many[0], many[1], many.at(-1)]).toEqual([first, "page 0", "and others"]);
+});
+
+test("a sensitive operation is refused to a run that has read public text, with the way out, and told once", async () => {
+  const desk = await open();
+  await desk.painters.setPolicy({ sensitive: ["pai*"] });
+  expect(await propose(desk, "a")).toMatchObject({ status: "proposed" });
+  await desk.runs.onEvents("m1.1", [read("memory a.md")]);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    expect(await propose(desk, "b")).toMatchObject({
+      status: "refused",
+      code: "sensitive_after_public_text",
+      message: expect.stringContaining("`memory a.md`"),
+      hint: expect.stringContaining("new conversation"),
+    });
+  }
+  // What was proposed before is found again; it was not made after the text was read.
+  expect(await propose(desk, "a")).toMatchObject({ status: "proposed" });
+  const told = await desk.painters.audit.list({ limit: 100, subject: "paint" });
+  expect(told).toMatchObject([
+    { action: "proposal.refused", actor: "maintainer:1", detail: expect.stringContaining("`memory a.md`") },
+  ]);
+  expect(await desk.painters.approvals.list()).toHaveLength(1);
+});
+
+test("what policy lets through by itself waits for a person after public text, unless the rule says otherwise", async () => {
+  const rule = { mode: "auto" as const, quorum: 1, expiresHours: 24 };
+  const desk = await open();
+  await desk.painters.setPolicy({ operations: { paint: rule } });
+  expect(await propose(desk, "a")).toMatchObject({ state: "approved" });
+  expect(await propose(desk, "b", { publicSources: ["memory a.md"] })).toMatchObject({
+    state: "pending",
+    quorum: 1,
+    warnings: ["Policy allows this without a person, but not to a model that has read public text."],
+    publicSources: ["memory a.md"],
+  });
+  const other = await open();
+  await other.painters.setPolicy({ operations: { paint: { ...rule, autoAfterPublicText: true } } });
+  expect(await propose(other, "a", { publicSources: ["memory a.md"] })).toMatchObject({ state: "approved" });
 });

@@ -1,8 +1,8 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { listConversations, openConversation, readConversation } from "../../../agent/conversations.ts";
-import { modelMessages, storedRun } from "../../../agent/mind/history.ts";
+import { listFiles } from "../../../agent/conversations/files.ts";
+import { openConversation, readConversation } from "../../../agent/conversations.ts";
 import type { ConversationEntry } from "../../../agent/protocol.ts";
 import { ConfigError } from "../../../tools/errors.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
@@ -13,8 +13,6 @@ function entry(message: string, body: ConversationEntry["body"]): ConversationEn
   return { formatVersion: 1, id: `e${count}`, at: count, message, body };
 }
 
-const author = { kind: "maintainer" as const, id: "m", name: "Ada" };
-const user = (message: string, text: string) => entry(message, { role: "user", author, channel: "console", text });
 const notice = (text: string) => entry("n", { role: "notice", text });
 
 async function write(directory: string, epoch: number, entries: ConversationEntry[]): Promise<string> {
@@ -31,8 +29,8 @@ test("keeps entries in order over epochs", async () => {
   await write(directory, 9, entries.slice(0, 1));
   expect(await readConversation({ directory, conversation: "talk" })).toEqual(entries);
   expect(await readConversation({ directory, conversation: "other" })).toEqual([]);
-  expect((await listConversations(directory)).map(({ conversation }) => conversation)).toEqual(["talk"]);
-  expect(await listConversations(join(directory, "missing"))).toEqual([]);
+  expect((await listFiles(directory)).map(({ conversation }) => conversation)).toEqual(["talk"]);
+  expect(await listFiles(join(directory, "missing"))).toEqual([]);
 });
 
 test("reading an unknown conversation creates nothing", async () => {
@@ -86,41 +84,4 @@ test("an entry of an unknown format is refused, not guessed", async () => {
 
 test("a name that is no conversation id is refused", async () => {
   await expect(readConversation({ directory: temporaryDirectory(), conversation: "../x" })).rejects.toThrow();
-});
-
-test("tells what a message's run has stored", () => {
-  const result = entry("m1", { role: "tool", call: "c1", name: "version", ok: true, text: "v" });
-  const entries = [
-    user("m1", "one"),
-    entry("m1", { role: "assistant", text: "Look:", calls: [{ call: "c1", name: "version", input: {} }], model: "m" }),
-    user("m2", "two"),
-    result,
-    entry("m1", { role: "assistant", text: "Done.", calls: [], model: "m" }),
-    entry("m1", { role: "end", reason: "answered", text: "Look:\n\nDone." }),
-  ];
-  expect(storedRun(entries, "m1")).toEqual({
-    hasUserEntry: true,
-    text: "Look:\n\nDone.",
-    results: [result.body],
-    end: { reason: "answered", text: "Look:\n\nDone." },
-  });
-  expect(storedRun(entries, "m3")).toEqual({ hasUserEntry: false, text: "", results: [], end: null });
-});
-
-test("a model sees its own message last, and every earlier call with a result", () => {
-  const interrupted = { call: "c1", name: "echo", input: {} };
-  const entries = [
-    user("m1", "one"),
-    entry("m1", { role: "assistant", text: "", calls: [interrupted], model: "m" }),
-    user("m2", "two"),
-    notice("CLAWDINATOR-2 is ready"),
-    entry("m1", { role: "end", reason: "interrupted", text: "" }),
-  ];
-  expect(modelMessages(entries, "m2")).toMatchObject([
-    { role: "user", text: "one" },
-    { role: "assistant", calls: [{ call: "c1" }] },
-    { role: "tool", call: "c1", ok: false, text: expect.stringContaining("interrupted") },
-    { role: "user", text: expect.stringContaining("CLAWDINATOR-2 is ready") },
-    { role: "user", text: "two" },
-  ]);
 });

@@ -36,7 +36,8 @@ function toolbox(answer: ProposeAnswer = proposal): LoopTool[] {
     input: z.strictObject({ word: z.string(), trust: z.enum(["public", "self"]).optional() }),
     async run(context, input) {
       trustSeen.push(context.trust);
-      return { text: `${input.word} (${context.call})`, data: { trust: input.trust } };
+      const provenance = input.trust === undefined ? {} : { trust: input.trust, source: "https://example.org" };
+      return { text: `${input.word} (${context.call})`, ...provenance };
     },
   });
   const fail = defineReadTool({
@@ -68,9 +69,11 @@ async function loop(options: Partial<LoopOptions> & Pick<LoopOptions, "model">) 
     limits: { turns: 5, tokens: 100_000, seconds: 30 },
     signal: new AbortController().signal,
     emit: (event) => events.push(event),
-    record: async (body) => void records.push(body),
+    record: async (...bodies) => void records.push(...bodies),
     ...options,
   });
+  // As a run does: the last turn is stored with the end.
+  records.push(...result.unstored);
   return { result, events, records };
 }
 
@@ -189,6 +192,9 @@ test("call ids that an endpoint uses twice are told apart", async () => {
   const ids = records.flatMap((record) => (record.role === "tool" ? [record.call] : []));
   expect(ids).toHaveLength(3);
   expect(new Set(ids).size).toBe(3);
+  // Also from those that are no longer in the model's view.
+  const later = await loop({ model: scriptedModel([again(), says("Done.")]), isKnownCall: (id) => ids.includes(id) });
+  expect(later.records.find((record) => record.role === "tool")?.call).not.toBe("call_0");
 });
 
 test("stops at the limit of turns", async () => {
@@ -243,6 +249,145 @@ test("a model that throws or reports an error fails the run with its reason", as
     reason: "failed",
     error: { code: "internal" },
   });
+});
+
+test("a turn that begins again is void: what was shown before it is shown again, and no call of it is made", async () => {
+  const model = scriptedModel([
+    [text("Let me look."), ...calls(call("c1", "instance_retire"))],
+    [
+      text("It is"),
+      call("c2", "echo", { word: "never" }),
+      usage(100, 7),
+      { type: "cost", usd: 0.5, model: { provider: "anthropic", model: "m" } },
+      { type: "again", reason: "the stream broke" },
+      { type: "notice", text: "Claude broke off; GPT answers this one." },
+      text("It was proposed."),
+      usage(20, 3),
+      { type: "cost", usd: 0.25, model: { provider: "openai", model: "m" } },
+      { type: "stop", reason: "end", model: "the other one" },
+    ],
+  ]);
+  const { result, events, records } = await loop({ model });
+  expect(result.text).toBe("Let me look.\n\nIt was proposed.");
+  expect(result.usage).toEqual({ turns: 2, inputTokens: 120, outputTokens: 10, usd: 0.75 });
+  const again = events.findIndex(({ type }) => type === "restart");
+  expect(events.slice(again)).toMatchObject([
+    { type: "restart", reason: "the stream broke" },
+    { type: "text", text: "Let me look." },
+    { type: "proposal", approval: "ap-1" },
+    { type: "notice" },
+    { type: "text", text: "\n\nIt was proposed." },
+  ]);
+  expect(records.map(({ role }) => role)).toEqual(["assistant", "tool", "assistant"]);
+  expect(records.at(-1)).toMatchObject({ text: "It was proposed.", calls: [], model: "the other one" });
+});
+
+test("a turn that begins again before it said anything shows nothing", async () => {
+  const model = scriptedModel([[usage(5, 0), { type: "again", reason: "overload" }, usage(5, 1), ...says("Hi.")]]);
+  const { result, events } = await loop({ model });
+  expect(events).toEqual([{ type: "text", text: "Hi." }]);
+  expect(result.usage.inputTokens).toBe(10);
+});
+
+test("what a provider wants back is stored with its turn and sent with the next", async () => {
+  const replay = { provider: "anthropic", model: "m", items: [{ type: "thinking", signature: "s" }] };
+  const turn: ModelEvent[] = [{ type: "replay", replay }, ...calls(call("c1", "echo", { word: "a" }))];
+  const model = scriptedModel([turn, says("Done.")]);
+  const { records } = await loop({ model });
+  expect(records[0]).toMatchObject({ role: "assistant", replay });
+  expect(model.requests[1]?.messages[1]).toMatchObject({ role: "assistant", replay });
+});
+
+test("a result's origin is stored and told to the gateway", async () => {
+  const model = scriptedModel([calls(call("c1", "echo", { word: "w", trust: "public" })), says("Done.")]);
+  const { records, events } = await loop({ model });
+  expect(records[1]).toMatchObject({ role: "tool", trust: "public", source: "https://example.org" });
+  const told = events.find((event) => event.type === "tool" && event.state === "succeeded");
+  expect(told).toMatchObject({ publicSource: "https://example.org" });
+});
+
+function once(repeatable: boolean): { tool: LoopTool; ran: string[] } {
+  const ran: string[] = [];
+  const tool: LoopTool = {
+    name: "send",
+    repeatable,
+    spec: () => ({ name: "send", description: "Sends.", inputSchema: {} }),
+    async run({ call: id }) {
+      ran.push(id);
+      return { ok: true, text: "sent" };
+    },
+  };
+  return { tool, ran };
+}
+
+test("a tool that must not run twice leaves a mark before it runs, and is not run where one lies", async () => {
+  const { tool, ran } = once(false);
+  const first = await loop({ model: scriptedModel([calls(call("c1", "send")), says("Done.")]), tools: [tool] });
+  expect(first.records.map(({ role }) => role)).toEqual(["assistant", "started", "tool", "assistant"]);
+  const model = scriptedModel([says("Let me look.")]);
+  const messages = [
+    { role: "user" as const, text: "Hello" },
+    { role: "assistant" as const, text: "", calls: [{ call: "c2", name: "send", input: {} }] },
+  ];
+  await loop({ model, messages, tools: [tool], startedCalls: ["c2"] });
+  expect(ran).toEqual(["c1"]);
+  expect(model.requests[0]?.messages.at(-1)).toMatchObject({
+    role: "tool",
+    ok: false,
+    text: expect.stringMatching(/nobody knows whether it ran; it was not run again/),
+  });
+});
+
+test("a model that makes the same call over and over is stopped", async () => {
+  const again = (_: unknown, index: number) => calls(call(`c${index}`, "echo", { word: "w" }));
+  const model = scriptedModel(Array.from({ length: 9 }, again));
+  const { result } = await loop({ model, limits: { turns: 20, tokens: 100_000, seconds: 30 } });
+  expect(model.requests).toHaveLength(5);
+  expect(result).toMatchObject({
+    reason: "limit",
+    error: { code: "repeated_calls", message: expect.stringContaining("called echo 5 times in a row") },
+  });
+});
+
+test("an empty answer is told as one, unless nobody waits for it", async () => {
+  const { result, events, records } = await loop({ model: scriptedModel([[{ type: "stop", reason: "end" }]]) });
+  expect(result).toMatchObject({ reason: "answered", text: expect.stringMatching(/^The model said nothing/) });
+  expect(events).toEqual([{ type: "text", text: result.text }]);
+  expect(records).toEqual([]);
+  const silent = await loop({ model: scriptedModel([[{ type: "stop", reason: "end" }]]), mayBeSilent: true });
+  expect(silent.result.text).toBe("");
+});
+
+test("messages are replaced before a turn and after a refusal for their length, once nothing is left it fails", async () => {
+  const full = { code: "model_context_full", message: "too long", hint: "shorten" };
+  const refuses: ModelEvent[] = [{ type: "stop", reason: "error", error: full }];
+  const seen: { isFull: boolean; inputTokens: number | null }[] = [];
+  const options = (left: number): Partial<LoopOptions> => ({
+    beforeTurn: async ({ isFull, inputTokens }) => {
+      seen.push({ isFull, inputTokens });
+      return isFull && left-- > 0 ? [{ role: "user", text: "short" }] : null;
+    },
+  });
+  const model = scriptedModel([[usage(50, 1), ...refuses], says("Hi.")]);
+  const { result } = await loop({ model, ...options(1) });
+  expect(result).toMatchObject({ reason: "answered", text: "Hi." });
+  expect(model.requests[1]?.messages).toEqual([{ role: "user", text: "short" }]);
+  expect(seen).toEqual([
+    { isFull: false, inputTokens: null },
+    { isFull: true, inputTokens: 50 },
+  ]);
+  const failing = await loop({ model: scriptedModel([refuses, refuses]), ...options(1) });
+  expect(failing.result).toMatchObject({ reason: "failed", error: { code: "model_context_full" } });
+});
+
+test("an answer whose end was not stored is not given again", async () => {
+  const model = scriptedModel([]);
+  const messages = [
+    { role: "user" as const, text: "Hello" },
+    { role: "assistant" as const, text: "Hi.", calls: [] },
+  ];
+  const { result } = await loop({ model, messages, textSoFar: "Hi." });
+  expect(result).toMatchObject({ reason: "answered", text: "Hi.", unstored: [] });
 });
 
 test("a resumed run makes only the calls that have no result, under their own ids", async () => {

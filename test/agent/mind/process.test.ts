@@ -57,7 +57,9 @@ test("proposes an operation and tells how to approve it", async () => {
   const { gateway } = await started({ gateway: { operations: [launch], propose: () => proposed } });
   gateway.send(runWork("r1", "please spawn a sibling"));
   const done = await gateway.done("r1");
-  expect(gateway.proposals).toEqual([{ run: "r1", call: "message-r1-0", operation: "instance_launch", input: {} }]);
+  expect(gateway.proposals).toEqual([
+    { run: "r1", call: "message-r1-0", operation: "instance_launch", input: {}, publicSources: [] },
+  ]);
   expect(gateway.shown("r1")).toContainEqual(
     expect.objectContaining({ type: "proposal", approval: "ap-1", digest: proposed.digest, state: "pending" }),
   );
@@ -112,6 +114,92 @@ test("queues a new message where the configuration says so", async () => {
   gateway.send(runWork("r2", "two"));
   expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
   expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Second." });
+});
+
+test("a channel can have its own mode", async () => {
+  const endpoint = await startOpenAiServer([hangs, hangs, says("Third.")]);
+  const config = { conversations: { mode: "interrupt", channels: { cli: "queue" } }, limits: { runSeconds: 1 } };
+  const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl }, config });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
+  gateway.send(runWork("r2", "two"));
+  expect(await gateway.done("r1")).toMatchObject({ reason: "interrupted" });
+  await waitFor(() => gateway.shown("r2").some(({ type }) => type === "text"));
+  gateway.send(runWork("r3", "three", { channel: "cli" }));
+  expect(await gateway.done("r2")).toMatchObject({ reason: "limit" });
+  expect(await gateway.done("r3")).toMatchObject({ reason: "answered", text: "Third." });
+});
+
+test("an overloaded model's answer is begun again by the next one, and the person reads one line about it", async () => {
+  const broken = { stream: [{ delta: { content: "Half an ans" } }], ends: "broken" as const };
+  const busy = { status: 529, headers: { "retry-after-ms": "1" }, body: { error: { message: "overloaded" } } };
+  const big = await startOpenAiServer([broken, busy, busy]);
+  const small = await startOpenAiServer([says("A whole answer.")]);
+  const compatible = (model: string, baseUrl: string) => ({ provider: "openai-compatible", model, baseUrl });
+  const models = {
+    personality: compatible("big", big.baseUrl),
+    fallbacks: [compatible("small", small.baseUrl)],
+  };
+  const { gateway, stored } = await started({ config: { models } });
+  gateway.send(runWork("r1", "one"));
+  expect(await gateway.done("r1")).toMatchObject({ reason: "answered", text: "A whole answer.", usage: { usd: 0.02 } });
+  expect(gateway.shown("r1").map((event) => (event.type === "done" ? "done" : "text" in event && event.text))).toEqual([
+    "big is overloaded; small answers this one.",
+    "A whole answer.",
+    "done",
+  ]);
+  expect((await stored()).map(({ body }) => body)).toMatchObject([
+    { role: "user" },
+    { role: "assistant", text: "A whole answer.", model: "openai-compatible small" },
+    { role: "end" },
+  ]);
+  // Each attempt is one request to the ledger, and each has an end.
+  expect(gateway.begins.map(({ model }) => model.model)).toEqual(["big", "big", "big", "small"]);
+  await waitFor(() => gateway.ends.length === 4);
+});
+
+test("a spent budget is final: the model is not asked, and commands are still answered", async () => {
+  const endpoint = await startOpenAiServer([says("Paid for.")]);
+  let isSpent = false;
+  const refused = { status: "refused" as const, code: "budget_day", hint: "wait until tomorrow", until: null };
+  const { gateway } = await started({
+    environment: { OPENAI_BASE_URL: endpoint.baseUrl },
+    gateway: {
+      spend: () => (isSpent ? { ...refused, message: "today's budget is spent" } : { status: "allowed" }),
+    },
+  });
+  gateway.send(runWork("r1", "one"));
+  expect((await gateway.done("r1")).text).toBe("Paid for.");
+  isSpent = true;
+  gateway.send(runWork("r2", "two"));
+  expect(await gateway.done("r2")).toMatchObject({
+    reason: "failed",
+    text: "today's budget is spent. wait until tomorrow",
+  });
+  gateway.send(runWork("r3", "which version are you?"));
+  expect((await gateway.done("r3")).text).toContain("runs version 0.1.0");
+  expect(gateway.shown("r3")).toContainEqual({
+    type: "notice",
+    text: "Today's budget is spent; the built-in commands answer this one.",
+  });
+  expect(endpoint.requests).toHaveLength(1);
+  // One question for each message, however many turns it took.
+  expect(gateway.begins).toHaveLength(3);
+});
+
+test("a key that appears while the mind runs is used by the next message", async () => {
+  const denied = { status: 401, body: { type: "error", error: { type: "authentication_error", message: "no" } } };
+  const endpoint = await startOpenAiServer([denied]);
+  const directory = temporaryDirectory();
+  const environment = { ANTHROPIC_BASE_URL: endpoint.baseUrl.replace("/v1", "") };
+  const { gateway } = await started({ environment, config: { secrets: { directory } } });
+  gateway.send(runWork("r1", "which version are you?"));
+  expect((await gateway.done("r1")).text).toContain("runs version");
+  writeFileSync(join(directory, "anthropic-api-key"), "a-key\n");
+  gateway.send(runWork("r2", "how are you?"));
+  expect((await gateway.done("r2")).reason).toBe("failed");
+  expect(gateway.shown("r2")).toContainEqual(expect.objectContaining({ type: "error", code: "model_unauthorized" }));
+  expect(endpoint.requests.map(({ path }) => path)).toEqual(["/v1/messages"]);
 });
 
 test("an interrupt from the gateway ends the run", async () => {

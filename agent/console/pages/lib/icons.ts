@@ -7,6 +7,8 @@ const shapes = {
   fleet: svg`<rect x="3" y="3.5" width="14" height="5" rx="1"/><rect x="3" y="11.5" width="14" height="5" rx="1"/><path d="M6 6h.01M6 14h.01M9 6h5M9 14h5"/>`,
   operations: svg`<circle cx="5" cy="4.5" r="1.7"/><circle cx="5" cy="15.5" r="1.7"/><path d="M5 6.200v7.600M9 4.500h8M9 10h6M9 15.500h8M5 10h.01"/>`,
   audit: svg`<path d="M5 2.500h7l3.5 3.500v11.500H5z"/><path d="M12 2.500V6h3.500M7.5 9.500H13M7.5 12.500H13"/>`,
+  schedule: svg`<rect x="3" y="4.500" width="14" height="12.500" rx="1.500"/><path d="M3 8.500h14M7 2.500v3.500M13 2.500v3.500M10 10.500v2.500l1.800 1.200"/>`,
+  cost: svg`<ellipse cx="10" cy="5.500" rx="6" ry="2.500"/><path d="M4 5.500v9c0 1.400 2.700 2.500 6 2.500s6-1.100 6-2.500v-9M4 10c0 1.400 2.700 2.500 6 2.500s6-1.100 6-2.500"/>`,
   pause: svg`<path d="M7 4.500v11M13 4.500v11"/>`,
   resume: svg`<path d="M6 4.500v11l9-5.500z"/>`,
   sun: svg`<circle cx="10" cy="10" r="3.2"/><path d="M10 2.500v2M10 15.500v2M2.5 10h2M15.5 10h2M4.7 4.700l1.4 1.400M13.9 13.900l1.4 1.400M4.7 15.300l1.4-1.400M13.9 6.100l1.4-1.4"/>`,

@@ -1,5 +1,5 @@
 /** Where the person is, from the address' hash: `#/approvals/a-12` → view `approvals`, id `a-12`. */
-export const viewNames = ["chat", "approvals", "fleet", "operations", "audit"] as const;
+export const viewNames = ["chat", "approvals", "fleet", "operations", "schedule", "cost", "audit"] as const;
 export type ViewName = (typeof viewNames)[number];
 
 export interface Route {

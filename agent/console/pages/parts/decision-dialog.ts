@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { ApprovalView, Decision } from "../../../protocol.ts";
 import { PageElement } from "../lib/element.ts";
 import { cost } from "../lib/format.ts";
+import { influenceOf } from "../state/plan-text.ts";
 
 export class DecisionDialog extends PageElement {
   static override properties = { approval: { attribute: false }, decision: { state: true } };
@@ -49,7 +50,7 @@ export class DecisionDialog extends PageElement {
                   <textarea name="reason" rows="3" maxlength="2000"></textarea>
                 </label>`
           }
-          ${plan.proposer.influencedByPublicText && isApproval ? html`<p class="strong-bad">Public text influenced this plan.</p>` : nothing}
+          ${influenceOf(plan.proposer).level === "public" && isApproval ? html`<p class="strong-bad">Influenced by public text.</p>` : nothing}
           <div class="dialog-actions">
             <button class="button dialog-cancel" type="button" @click=${this.#close}>Cancel</button>
             <button class="button ${isApproval ? "button-primary" : "button-danger"}" type="submit">

@@ -5,11 +5,12 @@ import type { Plan, PlanChange, PlanTarget } from "../../../../tools/tool.ts";
 import type { ApprovalView, Vote } from "../../../protocol.ts";
 import { clockTime, cost, count } from "../lib/format.ts";
 import { icon } from "../lib/icons.ts";
+import { type Influence, influenceOf } from "../state/plan-text.ts";
 
 export function planBody(approval: ApprovalView): TemplateResult {
   const { plan } = approval;
   return html`
-    ${plan.proposer.influencedByPublicText ? publicTextWarning() : nothing}
+    ${influence(influenceOf(plan.proposer))}
     ${plan.warnings.map((warning) => callout(warning))}
     ${plan.changes.length ? changesTable(plan.changes) : html`<p class="quiet">It changes nothing outside its own record.</p>`}
     <dl class="facts facts-plan">
@@ -29,13 +30,19 @@ export function planBody(approval: ApprovalView): TemplateResult {
   `;
 }
 
-function publicTextWarning(): TemplateResult {
+function influence({ level, text, sources, more }: Influence): TemplateResult | typeof nothing {
+  if (level === "none") return nothing;
+  if (level === "other") return html`<p class="quiet">${text}</p>`;
   return html`
     <div class="callout callout-bad">
       ${icon("alert")}
       <div>
-        <p><strong>Public text influenced this proposal.</strong></p>
-        <p>Something that is not a maintainer's own typed command shaped it. Judge the changes below, not the wording.</p>
+        <p><strong>Influenced by public text.</strong></p>
+        <p>${text}</p>
+        <ul class="plain-list" aria-label="Public text">
+          ${sources.map((source) => html`<li><code class="source">${source}</code></li>`)}
+          ${more > 0 ? html`<li>and ${more} more</li>` : nothing}
+        </ul>
       </div>
     </div>
   `;

@@ -8,6 +8,8 @@ const tones: { [state: string]: "good" | "bad" | "busy" | "hot" } = {
   executed: "good",
   approved: "good",
   done: "good",
+  answered: "good",
+  silent: "good",
   running: "busy",
   booting: "busy",
   candidate: "busy",
@@ -17,9 +19,12 @@ const tones: { [state: string]: "good" | "bad" | "busy" | "hot" } = {
   failed: "bad",
   rejected: "bad",
   lost: "bad",
+  refused: "bad",
+  interrupted: "bad",
 };
 
 const labels: { [state: string]: string } = {
+  silent: "all quiet",
   pending: "waiting for a decision",
   compensating: "undoing",
   compensated: "undone",

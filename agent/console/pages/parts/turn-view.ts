@@ -7,6 +7,7 @@ import { withoutPlanText } from "../state/plan-text.ts";
 import { store } from "../state/store.ts";
 import type { Turn, TurnPart } from "../state/turns.ts";
 import { noticeLine } from "./notice-line.ts";
+import { pictureView } from "./picture-view.ts";
 
 const endings: { [reason: string]: string } = {
   interrupted: "Stopped by a newer message.",
@@ -42,6 +43,7 @@ function question(turn: Turn): TemplateResult {
 function partView(part: TurnPart, turn: Turn): TemplateResult | typeof nothing {
   if (part.kind === "text") return answerText(part.text, turn);
   if (part.kind === "notice") return noticeLine(turn.message, part.text);
+  if (part.kind === "picture") return pictureView(part);
   if (part.kind === "proposal") return html`<claw-plan .approvalId=${part.approval} inline></claw-plan>`;
   if (part.kind === "error") {
     return html`

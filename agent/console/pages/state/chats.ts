@@ -2,6 +2,7 @@
 import type { ConversationEntry, LiveEvent } from "../../../protocol.ts";
 import { ApiError, getJson } from "../lib/api.ts";
 import { serverNow } from "../lib/clock.ts";
+import { conversationSearch } from "./conversation-search.ts";
 import { follow } from "./follow.ts";
 import { store } from "./store.ts";
 import { toasts } from "./toasts.ts";
@@ -97,6 +98,7 @@ class Chats {
     for (const controller of this.#followed.values()) controller.abort();
     this.#chats.clear();
     this.last = null;
+    conversationSearch.set("");
   }
 
   /** One reading at a time; whoever asks meanwhile gets one more after it, which surely holds what they heard of. */

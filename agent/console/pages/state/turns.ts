@@ -5,6 +5,7 @@ export type TurnPart =
   | { kind: "text"; text: string }
   | { kind: "notice"; text: string }
   | { kind: "tool"; call: string; name: string; state: "started" | "succeeded" | "failed"; text: string }
+  | { kind: "picture"; picture: string; alt: string }
   | { kind: "proposal"; approval: string; summary: string }
   | { kind: "error"; message: string; hint: string };
 
@@ -49,6 +50,8 @@ function applyEntry(turn: Turn, { at, body }: ConversationEntry): void {
     if (approval) putProposal(turn, approval, "");
   } else if (body.role === "notice") {
     turn.parts.push({ kind: "notice", text: body.text });
+  } else if (body.role === "picture") {
+    putPicture(turn, body);
   } else if (body.role === "end") {
     endTurn(turn, body.reason, body.text);
   }
@@ -64,6 +67,10 @@ export function applyEvent(turn: Turn, event: RunEvent): void {
     turn.parts = [];
   } else if (event.type === "tool") {
     putTool(turn, event);
+  } else if (event.type === "notice") {
+    turn.parts.push({ kind: "notice", text: event.text });
+  } else if (event.type === "picture") {
+    putPicture(turn, event);
   } else if (event.type === "proposal") {
     putProposal(turn, event.approval, event.summary);
   } else if (event.type === "error") {
@@ -81,7 +88,11 @@ function endTurn(turn: Turn, reason: string, text: string): void {
   if (!text.trim() || squeeze(shown).includes(squeeze(text))) return;
   if (reason === "failed" && turn.parts.some((part) => part.kind === "error")) return;
   if (reason === "failed") turn.parts.push({ kind: "error", message: text, hint: "" });
-  else turn.parts = [...turn.parts.filter((part) => part.kind !== "text"), { kind: "text", text }];
+  else {
+    const others = turn.parts.filter((part) => part.kind !== "text");
+    const pictures = others.filter((part) => part.kind === "picture");
+    turn.parts = [...others.filter((part) => part.kind !== "picture"), { kind: "text", text }, ...pictures];
+  }
 }
 
 function answerText(turn: Turn): string {
@@ -100,6 +111,11 @@ function putTool(
   const next = { kind: "tool" as const, call: tool.call, name: tool.name, state: tool.state, text: tool.text };
   if (known) Object.assign(known, next);
   else turn.parts.push(next);
+}
+
+function putPicture(turn: Turn, { picture, alt }: { picture: string; alt: string }): void {
+  if (turn.parts.some((part) => part.kind === "picture" && part.picture === picture)) return;
+  turn.parts.push({ kind: "picture", picture, alt });
 }
 
 function putProposal(turn: Turn, approval: string, summary: string): void {

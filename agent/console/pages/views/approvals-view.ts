@@ -8,6 +8,7 @@ import { routeHash } from "../lib/router.ts";
 import { emptyState } from "../parts/empty-state.ts";
 import { statePill } from "../parts/state-pill.ts";
 import { chats } from "../state/chats.ts";
+import { influenceOf } from "../state/plan-text.ts";
 import { store } from "../state/store.ts";
 
 /** Plans: those that wait first, then those decided; or one of them in full. */
@@ -70,7 +71,7 @@ function row(approval: ApprovalView): TemplateResult {
         <span class="row-meta">
           ${statePill(approval.state)}<code class="tag">${approval.operation}</code>
           <span class="quiet">asked by ${approval.plan.proposer.name}</span>
-          ${approval.plan.proposer.influencedByPublicText ? html`<span class="strong-bad">public text involved</span>` : nothing} ${time}
+          ${influenceOf(approval.plan.proposer).level === "public" ? html`<span class="strong-bad">influenced by public text</span>` : nothing} ${time}
         </span>
       </a>
     </li>

@@ -9,6 +9,7 @@ import { routeHash } from "../lib/router.ts";
 import type { MessageComposer } from "../parts/message-composer.ts";
 import { turnView } from "../parts/turn-view.ts";
 import { type Chat, chats } from "../state/chats.ts";
+import { conversationSearch, type FoundConversation } from "../state/conversation-search.ts";
 import { store } from "../state/store.ts";
 
 const suggestions = ["status", "spawn a sibling", "drift", "help"];
@@ -72,32 +73,68 @@ export class ChatView extends StoreElement {
   }
 
   #conversations(): TemplateResult {
-    const now = serverNow();
+    const { typed, text } = conversationSearch;
     return html`
       <button class="button new-conversation" @click=${this.#startNew}>${icon("plus")}New conversation</button>
+      <label class="search conversation-search">
+        ${icon("search")}<span class="sr-only">Search conversations</span>
+        <input type="search" placeholder="Search" maxlength="200" .value=${typed} @input=${this.#search} />
+      </label>
+      ${text === "" ? this.#newest() : this.#found()}
+    `;
+  }
+
+  #newest(): TemplateResult {
+    return html`
       ${
         store.loaded.has("conversations") && store.conversations.length === 0
           ? html`<p class="quiet no-conversations">What you talk about is listed here.</p>`
           : nothing
       }
       <ul class="plain-list">
-        ${store.conversations.map(
-          (one) => html`
-            <li>
-              <a
-                class="conversation"
-                href=${routeHash("chat", one.id)}
-                aria-current=${one.id === this.conversation ? "true" : "false"}
-                @click=${this.#closePicker}
-                ><span class="conversation-title">${one.title || "Untitled"}</span>
-                <span class="quiet num">${timeAgo(one.updatedAt, now)}</span></a
-              >
-            </li>
-          `,
-        )}
+        ${store.conversations.map((one) => this.#listed(one))}
       </ul>
     `;
   }
+
+  #found(): TemplateResult {
+    const { found, isSearching, next } = conversationSearch;
+    const none = isSearching ? "Searching…" : "No conversation holds that.";
+    return html`
+      <p class="quiet no-conversations" role="status">${found.length === 0 ? none : nothing}</p>
+      <ul class="plain-list">
+        ${found.map((one) => this.#listed(one, one.matches))}
+      </ul>
+      ${
+        next === null
+          ? nothing
+          : html`<button class="button new-conversation" ?disabled=${isSearching} @click=${() => conversationSearch.more()}>
+              Search on
+            </button>`
+      }
+    `;
+  }
+
+  #listed(
+    { id, title, updatedAt }: { id: string; title: string; updatedAt: number },
+    matches: FoundConversation["matches"] = [],
+  ): TemplateResult {
+    return html`
+      <li>
+        <a
+          class="conversation"
+          href=${routeHash("chat", id)}
+          aria-current=${id === this.conversation ? "true" : "false"}
+          @click=${this.#closePicker}
+          ><span class="conversation-title">${title || "Untitled"}</span>
+          ${matches.map(({ by, snippet }) => html`<span class="conversation-match">${by}: ${snippet}</span>`)}
+          <span class="quiet num">${timeAgo(updatedAt, serverNow())}</span></a
+        >
+      </li>
+    `;
+  }
+
+  readonly #search = (event: Event): void => conversationSearch.set((event.target as HTMLInputElement).value);
 
   #messages(chat: Chat): TemplateResult {
     if (chat.state === "loading") return html`<p class="quiet" role="status">Reading the conversation…</p>`;
