@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ConfigError } from "../tools/errors.ts";
 import { awsSettingsSchema } from "../tools/fleet/aws/settings.ts";
 import { instanceNameSchema } from "../tools/fleet/model.ts";
+import { discordSettingsSchema } from "./discord-settings.ts";
 
 const seconds = z.number().positive().max(86_400);
 
@@ -33,13 +34,26 @@ const modelSchema = z
       .min(4_000)
       .optional()
       .describe("tokens that a request and its answer may have together; default what is known of the model"),
-    maxOutputTokens: z.number().int().min(256).optional().describe("tokens that one answer may have; default what is known of the model"),
+    maxOutputTokens: z
+      .number()
+      .int()
+      .min(256)
+      .optional()
+      .describe("tokens that one answer may have; default what is known of the model"),
     price: z
       .strictObject({
         input: z.number().min(0).describe("US dollars for a million tokens of input; no default"),
         output: z.number().min(0).describe("US dollars for a million tokens of output; no default"),
-        cacheRead: z.number().min(0).optional().describe("US dollars for a million tokens read from the cache; default as `input`"),
-        cacheWrite: z.number().min(0).optional().describe("US dollars for a million tokens written to the cache; default as `input`"),
+        cacheRead: z
+          .number()
+          .min(0)
+          .optional()
+          .describe("US dollars for a million tokens read from the cache; default as `input`"),
+        cacheWrite: z
+          .number()
+          .min(0)
+          .optional()
+          .describe("US dollars for a million tokens written to the cache; default as `input`"),
       })
       .optional()
       .describe("price of a model that the table of prices does not know"),
@@ -64,6 +78,7 @@ const configObject = z.strictObject({
       allowedHosts: z.array(z.string()).default([]).describe("further `Host` names that requests may carry"),
     })
     .prefault({}),
+  channels: z.strictObject({ discord: discordSettingsSchema.prefault({}) }).prefault({}),
   models: z
     .strictObject({
       personality: modelSchema
