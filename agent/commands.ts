@@ -51,9 +51,17 @@ const please = /^please[,]? /i;
 const thanks = /[,]? (?:please|thanks|thank you|thx)$/i;
 const addressedLast = new RegExp(`, ?${mention}$`, "i");
 
+/** What is quoted (lines that begin with `>`) is somebody's words, and never this person's order. */
+function ownWords(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !/^ {0,3}>/.test(line))
+    .join("\n");
+}
+
 /** Takes off what carries no meaning, each kind at most once, so that nothing is whittled down to a command. */
 function clean(original: string): Sentence {
-  let text = original.trim().replace(/\s+/g, " ");
+  let text = ownWords(original).trim().replace(/\s+/g, " ");
   let isAddressed = false;
   let isRequest = false;
   for (const [kind, pattern] of [

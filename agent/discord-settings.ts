@@ -50,8 +50,16 @@ export const discordSettingsSchema = z
       .array(z.string().min(1).max(200))
       .default([])
       .describe("regular expressions that count as naming the bot, besides a mention"),
-    ignoreBots: z.boolean().default(true).describe("messages of bots are not answered, siblings' neither"),
-    siblings: z.array(snowflake).default([]).describe("user ids of the fleet's own bots"),
+    ignoreBots: z
+      .boolean()
+      .default(true)
+      .describe(
+        "bots are never answered; with `false` the audit log has a line a minute of one that tries, not one an hour",
+      ),
+    siblings: z
+      .array(snowflake)
+      .default([])
+      .describe("user ids of the fleet's own bots: they are passed over without a word"),
     reportTo: snowflake
       .optional()
       .describe("channel for what nobody asked for in Discord: heartbeat, approvals, ends of operations; default none"),

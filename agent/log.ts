@@ -8,7 +8,7 @@ const severity: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 
 
 /** Tokens and keys as they look, wherever they come from: a log line is no place for any of them. */
 const secretPattern =
-  /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16})/g;
+  /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16}|[A-Za-z0-9_-]{22,30}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45})/g;
 
 export type Log = (level: LogLevel, message: string, fields?: { [key: string]: unknown }) => void;
 

@@ -212,6 +212,8 @@ export const workSchema = z.discriminatedUnion("type", [
     epoch: z.number().int(),
     author: authorSchema,
     text: z.string(),
+    /** What this message does with an answer that is being given in its conversation; default as configured. */
+    mode: z.enum(["interrupt", "queue"]).optional(),
     /** A run that another process began: its stored part is picked up. */
     resumed: z.boolean(),
   }),
@@ -248,6 +250,11 @@ export const chatRequestSchema = z.strictObject({
     .optional(),
   /** Name of the instance that shall answer; default: this one. */
   to: z.string().optional(),
+});
+
+export const pauseRequestSchema = z.strictObject({
+  /** Why, for everyone to see. */
+  reason: z.string().max(500).optional(),
 });
 
 export const decisionSchema = z.strictObject({
@@ -402,4 +409,4 @@ export type LiveEvent =
   | { type: "operation"; operation: OperationView }
   | { type: "audit"; entry: AuditEntry }
   | { type: "conversation"; conversation: string; message: string; event: RunEvent }
-  | { type: "paused"; paused: boolean };
+  | { type: "paused"; paused: boolean; pausedBy?: import("../tools/fleet/model.ts").PausedBy | null };

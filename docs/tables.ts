@@ -6,6 +6,7 @@ import { z } from "zod";
 import { buildCommandLine } from "../agent/cli/command-line.ts";
 import { commandTable } from "../agent/commands.ts";
 import { configShape, type JsonSchema } from "../agent/config.ts";
+import { slashCommandRows } from "../agent/gateway/channels/discord/command-definitions.ts";
 import type { Api } from "../agent/gateway/http/context.ts";
 import { metrics } from "../agent/gateway/http/metrics.ts";
 import type { RouteDescription } from "../agent/gateway/http/route.ts";
@@ -18,6 +19,7 @@ import { stackOutputs, stackStatements, stackVariables } from "./stack-tables.ts
 export const generators: Readonly<Record<string, () => string>> = {
   configuration: configurationTable,
   commands: sentenceTable,
+  "discord-commands": discordCommandTable,
   tools: toolTable,
   operations: operationTable,
   "tool-list": toolList,
@@ -70,6 +72,12 @@ function sentenceTable(): string {
     return row.replace(/[^|]*\|$/, " Understood, but this version has no such operation; the answer says so. |");
   };
   return commandTable().split("\n").map(mark).join("\n");
+}
+
+/** The slash commands; one whose operation this version lacks says so. */
+function discordCommandTable(): string {
+  const rows = slashCommandRows((operation) => operations.some(({ name }) => name === operation));
+  return markdownTable(["Command", "What it does", "How", "Words"], rows);
 }
 
 /** One row for each tool and operation that the model is offered. */

@@ -12,7 +12,10 @@ export const fleetStatus = defineReadTool({
   input: z.strictObject({}),
   async run(context) {
     const status = await context.fleet.status();
-    return { text: describeStatus(status), data: status as unknown as Json };
+    const { paused } = status;
+    const why = paused?.reason ? `: ${paused.reason}` : "";
+    const text = `${paused ? `The fleet is paused by ${paused.name}${why}.\n` : ""}${describeStatus(status)}`;
+    return { text, data: status as unknown as Json };
   },
 });
 

@@ -21,6 +21,7 @@ import {
   proveCandidateStep,
   startCandidateStep,
 } from "./fleet/steps.ts";
+import { assignTokenStep, planToken } from "./fleet/tokens.ts";
 import type { Json } from "./json.ts";
 import { defineOperation } from "./tool.ts";
 
@@ -48,7 +49,7 @@ export const instanceLaunch = defineOperation({
       });
     }
     const { image, built, warnings } = await planImage(fleet, input.revision);
-    const entry = desiredEntry(fleet, image.revision);
+    const entry = desiredEntry(fleet, image.revision, await planToken(fleet.tokens ?? null, { name, desired }));
     const launches = await planLaunches(fleet, 1);
     return {
       summary: `launch ${name} at ${shortRevision(image.revision)}${built ? "" : ", building its image first"}`,
@@ -85,6 +86,7 @@ export const instanceLaunch = defineOperation({
     return [
       buildImageStep(image),
       importImageStep(image),
+      ...(entry.tokenSecret === null ? [] : [assignTokenStep({ name, secret: entry.tokenSecret })]),
       startCandidateStep({ prefix: "", name, image, placement }),
       proveCandidateStep({ prefix: "", name, image }),
       commitDesiredStep({

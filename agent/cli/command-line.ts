@@ -330,6 +330,20 @@ export function buildCommandLine(): Command {
   );
   add(
     maintainers,
+    "link <id> <user>",
+    "say which Discord user a maintainer is, by the user's numeric id",
+    "clawdinator maintainers link 1 205412380511272960",
+    async (context, [id, user]) => (await maintainersModule()).link(context, id ?? "", user ?? ""),
+  );
+  add(
+    maintainers,
+    "unlink <id>",
+    "take back which Discord user a maintainer is",
+    "clawdinator maintainers unlink 1",
+    async (context, [id]) => (await maintainersModule()).link(context, id ?? "", null),
+  );
+  add(
+    maintainers,
     "login",
     "print this user's login link for the console",
     "clawdinator maintainers login",
@@ -405,9 +419,13 @@ export function buildCommandLine(): Command {
     .option("--yes", "agree to the plan without being asked")
     .option("--teardown", "list what exists of the fleet and remove it");
 
-  add(program, "pause", "start and propose no operation until resumed", "clawdinator pause", async (context) =>
-    (await import("./fleet.ts")).pause(context, true),
-  );
+  add(
+    program,
+    "pause",
+    "begin no answer, job or operation and propose none until resumed",
+    'clawdinator pause --reason "the bill is too high"',
+    async (context, _parameters, options) => (await import("./fleet.ts")).pause(context, true, options.reason),
+  ).option("--reason <text>", "why, for everyone to see");
   add(program, "resume", "end the pause", "clawdinator resume", async (context) =>
     (await import("./fleet.ts")).pause(context, false),
   );

@@ -57,6 +57,7 @@ export async function doctor(context: CommandContext): Promise<void> {
       "mend or move away what it names; the rest of the workspace works",
     ),
     ...(await providerChecks(home)),
+    ...(await discordChecks(home)),
     ...(await gatewayChecks(context)),
     ...(await costChecks(context)),
   ];
@@ -89,6 +90,22 @@ async function providerChecks(home: string): Promise<Check[]> {
   } finally {
     clients.close();
   }
+}
+
+/** Whether the bot's token is good, without connecting; what the bot sees is a check of the instance. */
+async function discordChecks(home: string): Promise<Check[]> {
+  let config: Config;
+  try {
+    config = readConfig(home);
+  } catch {
+    // The check of the configuration has said it.
+    return [];
+  }
+  if (!config.channels.discord.enabled) return [];
+  const { examineToken } = await import("../gateway/channels/discord/connection-examine.ts");
+  return [
+    { name: "discord", ...(await examineToken({ config, home, name: config.instanceName, environment: process.env })) },
+  ];
 }
 
 async function gatewayChecks(context: CommandContext): Promise<Check[]> {

@@ -1,4 +1,4 @@
-import type { FleetDrift, FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
+import type { FleetDrift, FleetStatus, InstanceStatus, PausedBy } from "../../tools/fleet/model.ts";
 import { isProcessLockHeld } from "../../tools/process-lock.ts";
 import { instancePaths } from "../paths.ts";
 import type { AuditEntry } from "../protocol.ts";
@@ -25,8 +25,13 @@ export async function fleetStatus(context: CommandContext): Promise<void> {
       ];
     });
     const header = ["NAME", "STATE", "REVISION", "IMAGE", "EPOCH", "HEALTH", "CONSOLE"];
-    return table([...header, ...(hasMachines ? ["MACHINE"] : [])], rows);
+    const shown = table([...header, ...(hasMachines ? ["MACHINE"] : [])], rows);
+    return status.paused ? `${shown}\n${pausedText(status.paused)}` : shown;
   });
+}
+
+function pausedText({ name, reason, at }: PausedBy): string {
+  return `paused by ${name} since ${timeOf(at)}${reason === null ? "" : `: ${reason}`}`;
 }
 
 /**
@@ -50,9 +55,15 @@ export async function fleetDrift(context: CommandContext): Promise<void> {
   );
 }
 
-export async function pause(context: CommandContext, paused: boolean): Promise<void> {
-  const answer = await (await connect(context)).post<{ paused: boolean }>(paused ? "/api/pause" : "/api/resume", {});
-  context.output.result(answer, () => (answer.paused ? "paused: no operation starts and none is proposed" : "resumed"));
+export async function pause(context: CommandContext, paused: boolean, reason?: unknown): Promise<void> {
+  const body = typeof reason === "string" ? { reason } : {};
+  const client = await connect(context);
+  const answer = await client.post<{ paused: boolean }>(paused ? "/api/pause" : "/api/resume", body);
+  context.output.result(answer, () =>
+    answer.paused
+      ? "paused: no answer, job or operation begins and none is proposed; messages wait until you resume"
+      : "resumed",
+  );
 }
 
 export async function audit(context: CommandContext, options: Record<string, unknown>): Promise<void> {

@@ -11,6 +11,7 @@ interface ListedMaintainer {
   name: string;
   createdAt: number;
   approver: boolean;
+  discord?: string;
 }
 
 export async function list(context: CommandContext): Promise<void> {
@@ -19,8 +20,14 @@ export async function list(context: CommandContext): Promise<void> {
   );
   context.output.result({ maintainers }, () =>
     table(
-      ["ID", "NAME", "APPROVER", "SINCE (UTC)"],
-      maintainers.map((one) => [one.id, one.name, one.approver ? "yes" : "no", timeOf(one.createdAt)]),
+      ["ID", "NAME", "APPROVER", "DISCORD USER", "SINCE (UTC)"],
+      maintainers.map((one) => [
+        one.id,
+        one.name,
+        one.approver ? "yes" : "no",
+        one.discord ?? "-",
+        timeOf(one.createdAt),
+      ]),
     ),
   );
 }
@@ -62,6 +69,19 @@ export async function remove(context: CommandContext, id: string): Promise<void>
   context.output.result(
     { maintainer },
     () => `${maintainer.name} (${maintainer.id}) is removed; their token no longer works`,
+  );
+}
+
+/** `discord`: their user id there; null takes the link back. */
+export async function link(context: CommandContext, id: string, discord: string | null): Promise<void> {
+  const { maintainer } = await (await connect(context)).post<{ maintainer: ListedMaintainer }>(
+    `/control/maintainers/${encodeURIComponent(id)}/link`,
+    { discord },
+  );
+  context.output.result({ maintainer }, () =>
+    discord === null
+      ? `${maintainer.name} (${maintainer.id}) is nobody in Discord`
+      : `${maintainer.name} (${maintainer.id}) is Discord user ${discord}; wherever they vote, it is one vote`,
   );
 }
 

@@ -1,6 +1,8 @@
 /** What a gateway works with, put together from its store, its provider and the fleet repository. */
 import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
+import type { FleetStatus } from "../../tools/fleet/model.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
+import type { TokenPool } from "../../tools/fleet/tokens.ts";
 import { type PolicyInForce, readPolicy } from "../../tools/policy-pin.ts";
 import type { Store } from "../../tools/store.ts";
 import type { FleetPaths } from "../paths.ts";
@@ -17,6 +19,7 @@ import { createMaintainers, type Maintainers } from "./maintainers.ts";
 import { findOperation, planOperation } from "./operation-registry.ts";
 import { createOperations, type Operations } from "./operations.ts";
 import { createPause, type Pause } from "./pause.ts";
+import { openSecrets } from "./secrets.ts";
 
 /** The longest an outside call of a holder may take before the next holder may act. */
 export const longestCallMs = 5_000;
@@ -30,6 +33,8 @@ export interface Core {
   repository: FleetRepository;
   provider: FleetProvider;
   fleet: FleetServices;
+  /** The fleet with who paused it, for people. */
+  status(): Promise<FleetStatus>;
   plan: Planner;
   policy(): Promise<PolicyInForce>;
   approvals: Approvals;
@@ -50,7 +55,20 @@ export interface CoreEvents {
 }
 
 /** What it needs of a boot; the bootstrap has these without being an instance. */
-export type CoreBoot = Pick<Boot, "config" | "identity" | "log" | "paths">;
+export type CoreBoot = Pick<Boot, "config" | "identity" | "log" | "paths"> &
+  Partial<Pick<Boot, "home" | "environment">>;
+
+/** Null where no name needs a chat token of its own, or one file is said to hold it. */
+function tokenPool({ config, home, environment }: CoreBoot, { clients }: Backend): TokenPool | null {
+  const { enabled, tokenFile } = config.channels.discord;
+  if (!enabled || tokenFile !== undefined || home === undefined || environment === undefined) return null;
+  return {
+    async list() {
+      const infos = await (await openSecrets({ config, home, environment, clients })).list();
+      return infos.filter(({ source }) => source !== "environment");
+    },
+  };
+}
 
 export function createCore(boot: CoreBoot, backend: Backend, events: CoreEvents): Core {
   const { config, identity, log } = boot;
@@ -75,6 +93,7 @@ export function createCore(boot: CoreBoot, backend: Backend, events: CoreEvents)
     audit,
     host: config.gateway.host,
     self: () => ({ instance, name, image: identity.image, ...program }),
+    tokens: tokenPool(boot, backend),
     settings: {
       candidateDeadlineMs: config.fleet.candidateSeconds * 1000,
       drainDeadlineMs: config.fleet.drainSeconds * 1000,
@@ -103,7 +122,7 @@ export function createCore(boot: CoreBoot, backend: Backend, events: CoreEvents)
     approval: (id) => approvals.get(id),
     operation: (id) => operations.get(id),
     fleet: () => fleet.status(),
-    isPaused: pause.isPaused,
+    paused: pause.peek,
   });
   return {
     paths,
@@ -114,6 +133,10 @@ export function createCore(boot: CoreBoot, backend: Backend, events: CoreEvents)
     repository,
     provider,
     fleet,
+    async status() {
+      const [status, paused] = await Promise.all([fleet.status(), pause.peek()]);
+      return paused ? { ...status, paused } : status;
+    },
     plan,
     policy,
     approvals,

@@ -4,6 +4,7 @@ import { findInstanceDrift, findRepositoryDrift, type ProviderFacts } from "../.
 import type { DesiredState, FleetDrift, FleetStatus } from "../../tools/fleet/model.ts";
 import { readFleet } from "../../tools/fleet/read-fleet.ts";
 import type { FleetProvider, FleetRepository, FleetServices } from "../../tools/fleet/services.ts";
+import type { TokenPool } from "../../tools/fleet/tokens.ts";
 import { formatPolicy } from "../../tools/policy.ts";
 import { readPolicy } from "../../tools/policy-pin.ts";
 import type { Store } from "../../tools/store.ts";
@@ -17,6 +18,7 @@ export function createFleetServices(options: {
   host: string;
   self: () => FleetServices["self"];
   settings: FleetServices["settings"];
+  tokens?: TokenPool | null;
 }): FleetServices {
   const { store, provider, repository, audit } = options;
 
@@ -45,6 +47,7 @@ export function createFleetServices(options: {
     provider,
     repository,
     settings: options.settings,
+    tokens: options.tokens ?? null,
     monthlyBudgetUsd: async () => (await readPolicy(store)).policy.budgets.usdPerMonth ?? null,
     get self() {
       return options.self();

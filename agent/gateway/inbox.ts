@@ -19,6 +19,10 @@ export interface Message {
   text: string;
   /** Of a notice: what a picture may be chosen by. */
   occasion?: string;
+  /** What it does with an answer that is being given in its conversation; default as configured. */
+  mode?: "interrupt" | "queue";
+  /** Where text in it that is not its author's own came from, such as what a stranger wrote and it answers to. */
+  publicSources?: string[];
   createdAt: number;
 }
 

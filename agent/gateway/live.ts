@@ -1,5 +1,5 @@
 /** Turns changes of the store, by whichever process, into events for those who watch. */
-import type { FleetStatus } from "../../tools/fleet/model.ts";
+import type { FleetStatus, PausedBy } from "../../tools/fleet/model.ts";
 import type { Store } from "../../tools/store.ts";
 import type { ApprovalView, AuditEntry, LiveEvent, OperationView } from "../protocol.ts";
 import type { Claim } from "./inbox.ts";
@@ -19,7 +19,7 @@ export function createLive(options: {
   approval(id: string): Promise<ApprovalView | null>;
   operation(id: string): Promise<OperationView | null>;
   fleet(): Promise<FleetStatus>;
-  isPaused(): Promise<boolean>;
+  paused(): Promise<PausedBy | null>;
 }): Live {
   const { store } = options;
   const listeners = new Set<(event: LiveEvent) => void>();
@@ -102,7 +102,10 @@ export function createLive(options: {
         const entry = (await store.get(key))?.value as unknown as AuditEntry | undefined;
         if (entry) publish({ type: "audit", entry });
       }
-      if (paused.length > 0) publish({ type: "paused", paused: await options.isPaused() });
+      if (paused.length > 0) {
+        const pausedBy = await options.paused();
+        publish({ type: "paused", paused: pausedBy !== null, pausedBy });
+      }
       if (fleet) publish({ type: "fleet", fleet });
     },
   };

@@ -7,6 +7,7 @@ import { workspaceOf } from "../paths.ts";
 import { keepWorkspace } from "../workspace-seed.ts";
 import { openBackend } from "./backend.ts";
 import type { Boot } from "./boot.ts";
+import type { DiscordChannel } from "./channels/discord/channel.ts";
 import { createCore, longestCallMs } from "./core.ts";
 import { createDoor } from "./door.ts";
 import { ensureFirstMaintainer, ensureFleet } from "./first-start.ts";
@@ -79,6 +80,7 @@ async function assemble(
   const core = createCore(boot, backend, {
     onChange: () => scheduler.wake(),
     onOperation: (operation) => {
+      discord?.onOperation(operation);
       scheduler
         .onOperation(operation)
         .catch((error: unknown) => log("warn", "a notice was not stored", { error: describeError(error).message }));
@@ -87,6 +89,8 @@ async function assemble(
   const { audit, approvals, fleet, inbox, live, maintainers, operations, paths, pause, program, provider } = core;
   const version = readVersion();
   const door = createDoor({ store, config, identity, port: options.port });
+  /** Null where Discord is switched off, and before everything that it needs is there. */
+  let discord: DiscordChannel | null = null;
   const auditOwn = (action: string, detail: string): Promise<unknown> =>
     audit.write({ action, actor: `instance:${instance}`, surface: instance, subject: name, detail });
 
@@ -114,6 +118,7 @@ async function assemble(
       if (!schedule.isHeldBack({ message, ...event })) {
         live.publish({ type: "conversation", conversation, message, event });
       }
+      discord?.onEvent(conversation, message, event);
     },
     onApproved: () => scheduler.wake(),
     onAbandon: abandonReaders,
@@ -128,16 +133,18 @@ async function assemble(
       const values = { name, instance };
       await Promise.all([door.open(api), keepWorkspace({ directory: workspaceOf(paths, name), values }, log)]);
       await auditOwn("name.taken", `epoch ${epoch}, port ${door.port()}`);
+      await discord?.onTake();
     },
     async onDrain() {
       await auditOwn("name.draining", "a maintainer approved its replacement or retirement");
+      await discord?.onDrain();
       await scheduler.drainRuns(config.fleet.drainSeconds * 1000);
-      await door.close();
+      await Promise.all([door.close(), discord?.stop()]);
     },
     async onLost() {
       log("warn", "the name went to another instance", {});
       runs.abandon();
-      await door.close();
+      await Promise.all([door.close(), discord?.onLost()]);
     },
     onChange: () => scheduler.wake(),
   });
@@ -155,7 +162,18 @@ async function assemble(
     wake: () => scheduler.wake(),
   });
   cleanup.push(() => schedule.stop());
-  const scheduler = createScheduler({ ...core, instance, name, presence, runs, log, schedule, onUpkeep });
+  const scheduler = createScheduler({
+    ...core,
+    instance,
+    name,
+    presence,
+    runs,
+    log,
+    schedule,
+    onUpkeep,
+    onBegin: (message) => discord?.onBegin(message),
+  });
+  discord = config.channels.discord.enabled ? await openDiscord() : null;
   const onCheck = presence.setCheck;
   const secretFiles = backend.clients
     ? await import("./secrets-start.ts").then(({ keepSecretFiles }) =>
@@ -167,7 +185,7 @@ async function assemble(
   const mindServer = await startMindServer({
     socket: identity.paths.mindSocket,
     runs,
-    status: () => fleet.status(),
+    status: core.status,
     drift: () => fleet.drift(),
     sitrep: () => sitrep.read(),
     answerHello(hello) {
@@ -240,10 +258,18 @@ async function assemble(
     return createSeedKeeper({ ...boot, store, clients, bucket, programRepository, fleetRepository, directory });
   }
 
+  /** Loaded only where it is switched on: discord.js alone is tens of megabytes. */
+  async function openDiscord() {
+    const { startDiscord } = await import("./channels/discord/channel-start.ts");
+    const wake = (): void => scheduler.wake();
+    return startDiscord({ boot, core, runs, presence, cost, sitrep: () => sitrep.read(), wake });
+  }
+
   async function becomeReady(): Promise<void> {
     if (secretFiles) await presence.phase("secrets", () => secretFiles.look());
     await presence.phase("mind", () => mind.promise);
-    if (presence.epoch() === null) await presence.phase("proof", scheduler.prove);
+    if (presence.epoch() === null)
+      await presence.phase("proof", async () => void (await Promise.all([scheduler.prove(), discord?.prove()])));
     // One that holds its name already answers at once; its checks follow.
     else void scheduler.prove();
     await presence.settled();
@@ -265,7 +291,9 @@ async function assemble(
   async function stopEverything(reason: string): Promise<void> {
     log("info", "stopping", { reason });
     await scheduler.stop();
+    await discord?.onDrain();
     await scheduler.drainRuns(Math.min(config.fleet.drainSeconds * 1000, longestCallMs));
+    await discord?.stop();
     await operations.stop();
     await undo();
   }

@@ -10,6 +10,8 @@ export interface Maintainer {
   name: string;
   createdAt: number;
   removedAt: number | null;
+  /** Discord user id of the same person, who then votes once; missing where there is none. */
+  discord?: string;
 }
 
 interface MaintainerRecord extends Maintainer {
@@ -37,6 +39,9 @@ export function authorOf({ maintainer, by }: Actor): { kind: "maintainer"; id: s
   return { kind: "maintainer", id, name, ...(by.id === id ? {} : { by: by.id }) };
 }
 
+/** Discord's ids are 17 to 20 digits today; what is shorter is a maintainer's own number. */
+const discordIdPattern = /^[0-9]{15,20}$/;
+
 /** A browser stays logged in this long after its last login. */
 const sessionMs = 30 * 24 * 3600 * 1000;
 
@@ -48,6 +53,13 @@ export interface Maintainers {
   /** A new token for someone who lost theirs; the old ones stop working. */
   renewToken(id: string): Promise<{ maintainer: Maintainer; token: string }>;
   remove(id: string): Promise<Maintainer>;
+  /**
+   * Says that this maintainer is that Discord user; null takes it back. Throws ToolError `discord_taken` where another
+   * maintainer is that user: one person has one vote.
+   */
+  link(id: string, discord: string | null): Promise<Maintainer>;
+  /** The maintainer who is linked to a Discord user, removed ones too; null where nobody is. */
+  byDiscord(user: string): Promise<Maintainer | null>;
   /** Null for an unknown, malformed or revoked token. */
   authenticate(token: string): Promise<Maintainer | null>;
   createSession(maintainer: Maintainer): Promise<string>;
@@ -67,13 +79,40 @@ export function createMaintainers(store: Store): Maintainers {
     const { value } = await update<Json>(store, keyOf(id), (current) =>
       current ? (apply(current as unknown as MaintainerRecord) as unknown as Json) : undefined,
     );
-    if (!value) {
-      throw new ToolError(`there is no maintainer ${id}`, {
-        code: "unknown_maintainer",
-        hint: "`clawdinator maintainers list` shows them",
+    if (!value) throw unknown(id);
+    return publicPart(value as unknown as MaintainerRecord);
+  };
+
+  /** Where a Discord user is looked up. The maintainer's own record must agree. */
+  const linkKeyOf = (user: string): string => `maintainer-links/discord/${user}`;
+
+  const linkedTo = async (user: string): Promise<Maintainer | null> => {
+    if (!discordIdPattern.test(user)) return null;
+    const entry = await store.get(linkKeyOf(user));
+    const record = entry ? await read((entry.value as { maintainer: string }).maintainer) : null;
+    return record && record.discord === user ? publicPart(record) : null;
+  };
+
+  const claimDiscord = async (user: string, id: string): Promise<void> => {
+    if (!discordIdPattern.test(user)) {
+      throw new ToolError(`${user} is not a Discord user id`, {
+        code: "not_a_discord_id",
+        hint: "in Discord: Settings, Advanced, Developer Mode; then right-click the person, Copy User ID",
       });
     }
-    return publicPart(value as unknown as MaintainerRecord);
+    for (;;) {
+      const entry = await store.get(linkKeyOf(user));
+      const other = await linkedTo(user);
+      if (other && other.id !== id && other.removedAt === null) {
+        throw new ToolError(`Discord user ${user} is ${other.name}, maintainer ${other.id}`, {
+          code: "discord_taken",
+          hint: `one person has one vote; \`clawdinator maintainers unlink ${other.id}\` comes first`,
+        });
+      }
+      const next = { formatVersion: 1, maintainer: id };
+      const result = await store.put(linkKeyOf(user), next, entry ? { ifVersion: entry.version } : { ifAbsent: true });
+      if (result.written) return;
+    }
   };
 
   return {
@@ -118,6 +157,16 @@ export function createMaintainers(store: Store): Maintainers {
       return change(id, (record) => ({ ...record, removedAt: record.removedAt ?? now, tokenHashes: [] }));
     },
 
+    async link(id, discord) {
+      const record = await read(id);
+      if (!record || record.removedAt !== null) throw unknown(id);
+      if (discord !== null) await claimDiscord(discord, id);
+      // What names the person before is no link any more: the record alone says who it is.
+      return change(id, ({ discord: _before, ...rest }) => (discord === null ? rest : { ...rest, discord }));
+    },
+
+    byDiscord: linkedTo,
+
     async authenticate(token) {
       const id = /^clawd_([0-9]{1,20})_[A-Za-z0-9_-]{20,}$/.exec(token)?.[1];
       const record = id ? await read(id) : null;
@@ -151,6 +200,13 @@ function newToken(id: string): string {
   return `clawd_${id}_${randomBytes(32).toString("base64url")}`;
 }
 
-function publicPart({ id, name, createdAt, removedAt }: Maintainer): Maintainer {
-  return { id, name, createdAt, removedAt };
+function unknown(id: string): ToolError {
+  return new ToolError(`there is no maintainer ${id}`, {
+    code: "unknown_maintainer",
+    hint: "`clawdinator maintainers list` shows them",
+  });
+}
+
+function publicPart({ id, name, createdAt, removedAt, discord }: Maintainer): Maintainer {
+  return { id, name, createdAt, removedAt, ...(discord === undefined ? {} : { discord }) };
 }

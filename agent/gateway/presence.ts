@@ -21,6 +21,8 @@ export interface Presence {
   settled(): Promise<void>;
   /** The epoch while this instance may act under its name, judged by its own monotonic clock; else null. */
   epoch(): number | null;
+  /** The same while it drains, too: for ending what was begun under the name. */
+  heldEpoch(): number | null;
   state(): PresenceState;
   heartbeat(): Heartbeat;
 }
@@ -204,6 +206,7 @@ export function createPresence(options: {
     },
 
     epoch: () => (epoch !== null && state !== "draining" && performance.now() < leaseEnd ? epoch : null),
+    heldEpoch: () => (epoch !== null && performance.now() < leaseEnd ? epoch : null),
     state: () => state,
     heartbeat,
   };

@@ -33,6 +33,8 @@ interface Run {
   publicSources: string[];
   listeners: Set<(event: RunEvent) => void>;
   ended: boolean;
+  /** Why it is to end before its time: said again to a mind that comes anew. */
+  interruption: string | null;
   /** Proposals are taken one after the other, so that their number can be limited. */
   proposing: Promise<unknown>;
 }
@@ -57,6 +59,8 @@ export interface Runs {
   /** Sends work to the mind as soon as one is connected; a new connection gets every open run again. */
   connect(send: (work: Work) => void): () => void;
   send(work: Work): boolean;
+  /** Ends the answer to a message as interrupted, with what there is of it; false when it is not being answered here. */
+  interrupt(message: string, reason: string): boolean;
   /** Whose message a run answers; null when it is not (or no longer) known here. */
   about(run: string): { message: string; conversation: string; kind: "chat" | "notice"; author: Author } | null;
   /** Follows a run from its beginning; null when it does not run here. */
@@ -85,10 +89,10 @@ export function createRuns(options: {
   let sendToMind: ((work: Work) => void) | null = null;
 
   const workOf = (run: Run, resumed: boolean): Work => {
-    const { id, kind, conversation, channel, author, text, occasion } = run.message;
+    const { id, kind, conversation, channel, author, text, occasion, mode } = run.message;
     const common = { run: run.id, message: id, conversation, epoch: run.epoch, text };
     if (kind === "notice") return { type: "notice", ...common, ...(occasion === undefined ? {} : { occasion }) };
-    return { type: "run", ...common, channel, author, resumed };
+    return { type: "run", ...common, channel, author, resumed, ...(mode === undefined ? {} : { mode }) };
   };
 
   const publish = (run: Run, event: RunEvent): void => {
@@ -223,11 +227,12 @@ export function createRuns(options: {
         epoch,
         events: [],
         characters: 0,
-        publicSources: [],
+        publicSources: message.publicSources ?? [],
         proposals: [],
         error: null,
         listeners: new Set(),
         ended: false,
+        interruption: null,
         proposing: Promise.resolve(),
       };
       runs.set(id, run);
@@ -273,6 +278,7 @@ export function createRuns(options: {
         // The mind may be a new process: what it had said of this run is said again.
         if (run.events.length > 0) publish(run, { type: "restart", reason: "the mind was connected again" });
         send(workOf(run, true));
+        if (run.interruption !== null) send({ type: "interrupt", run: run.id, reason: run.interruption });
       }
       return () => {
         if (sendToMind === send) sendToMind = null;
@@ -289,6 +295,14 @@ export function createRuns(options: {
     send(work) {
       if (!sendToMind) return false;
       sendToMind(work);
+      return true;
+    },
+
+    interrupt(message, reason) {
+      const run = [...runs.values()].find((one) => one.message.id === message);
+      if (!run) return false;
+      run.interruption = reason;
+      sendToMind?.({ type: "interrupt", run: run.id, reason });
       return true;
     },
 

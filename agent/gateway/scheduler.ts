@@ -9,7 +9,7 @@ import type { OperationView, Proof } from "../protocol.ts";
 import type { Approvals } from "./approvals.ts";
 import type { AuditLog } from "./audit.ts";
 import { createFleetKeeper } from "./fleet-keeper.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Inbox, Message } from "./inbox.ts";
 import type { Live } from "./live.ts";
 import { createLoop } from "./loop.ts";
 import type { Operations } from "./operations.ts";
@@ -54,6 +54,8 @@ export function createScheduler(options: {
   log: Log;
   /** Jobs whose time has come. */
   schedule: { look(): Promise<void> };
+  /** A message is being answered here: whoever shows answers may follow. */
+  onBegin?: ((message: Message) => void) | undefined;
   /** For the instance that looks after the fleet: what else is due, again and again. */
   onUpkeep?: (() => void) | undefined;
 }): Scheduler {
@@ -73,7 +75,7 @@ export function createScheduler(options: {
     const parts: (() => Promise<void>)[] = [
       async () => (epoch !== null ? takeMessages(epoch) : undefined),
       () => approvals.expire(),
-      async () => (epoch !== null && !(await options.pause.isPaused()) ? runApproved() : undefined),
+      async () => (epoch !== null && (await options.pause.peek()) === null ? runApproved() : undefined),
       () => operations.resume({ holdsName: presence.epoch() !== null }),
       () => live.scan(),
       async () => (presence.epoch() !== null ? keeper.look() : undefined),
@@ -90,18 +92,24 @@ export function createScheduler(options: {
 
   async function takeMessages(epoch: number): Promise<void> {
     const holder = { instance, epoch };
-    for (const message of await inbox.pending(name)) {
+    const messages = (await inbox.pending(name)).filter(
+      ({ id, conversation }) => !runs.running(conversation).includes(id),
+    );
+    if (messages.length === 0) return;
+    const isPaused = await options.pause.isPaused();
+    for (const message of messages) {
+      // A notice is no answer: what still ended while the fleet is paused is told.
+      if (isPaused && message.kind !== "notice") continue;
       const claim = await inbox.claim(message, holder);
       if (claim === "taken" || claim === "answered") continue;
       runs.begin(message, { epoch, resumed: claim === "resumed" });
+      options.onBegin?.(message);
     }
   }
 
   async function runApproved(): Promise<void> {
     for (const id of await approvals.approved()) {
       if (performance.now() < (notBefore.get(id) ?? 0)) continue;
-      // Nothing that is written depends on the pause, so what was remembered of it must not decide.
-      store.refresh?.("fleet/paused");
       if (await options.pause.isPaused()) return;
       if (store.listing === "costly") notBefore.set(id, performance.now() + costlyRetryMs);
       // One that cannot be started now must not hold up the others.

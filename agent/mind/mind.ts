@@ -188,7 +188,7 @@ export async function makeMind(options: MindOptions): Promise<Mind> {
       outbox.resend(work.run);
       return;
     }
-    if (options.conversationMode(work.channel) === "interrupt") {
+    if ((work.mode ?? options.conversationMode(work.channel)) === "interrupt") {
       for (const other of active.values()) {
         if (other.work.conversation === work.conversation && other.work.run !== work.run) {
           stop(other, { kind: "interrupted", reason: "a newer message came" });

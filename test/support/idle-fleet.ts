@@ -153,7 +153,7 @@ export async function startIdleInstance(
     approval: (id) => approvals.get(id),
     operation: (id) => operations.get(id),
     fleet: () => fleet.status(),
-    isPaused: pause.isPaused,
+    paused: pause.peek,
   });
   const runs = { begin() {}, send: () => true, count: () => 0, abandon() {} } as unknown as Runs;
   const presence = createPresence({

@@ -89,9 +89,20 @@ export interface InstanceStatus {
   checks: Check[];
 }
 
+/** Who paused the fleet. */
+export interface PausedBy {
+  maintainer: string;
+  name: string;
+  /** Why, in the person's words; null when none was given. */
+  reason: string | null;
+  at: number;
+}
+
 export interface FleetStatus {
   /** Store time this was true. */
   at: number;
+  /** Absent while the fleet is not paused. */
+  paused?: PausedBy;
   /** Every holder of a name and every candidate, sorted by name, then epoch. */
   instances: InstanceStatus[];
   /** The instance that answers. */

@@ -58,8 +58,12 @@ export function imageFacts(image: PlannedImage): Json {
 }
 
 /** The entry of `nix/instances.json` for an instance of this provider. */
-export function desiredEntry(fleet: FleetServices, revision: string): DesiredInstance {
-  return { host: fleet.provider.kind, type: fleet.provider.instanceType, revision, tokenSecret: null };
+export function desiredEntry(
+  fleet: FleetServices,
+  revision: string,
+  tokenSecret: string | null = null,
+): DesiredInstance {
+  return { host: fleet.provider.kind, type: fleet.provider.instanceType, revision, tokenSecret };
 }
 
 /** The holder of a name, as facts; throws when nobody holds it. */

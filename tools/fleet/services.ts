@@ -2,6 +2,7 @@
 import type { Json } from "../json.ts";
 import type { Store } from "../store.ts";
 import type { DesiredState, FleetDrift, FleetStatus } from "./model.ts";
+import type { TokenPool } from "./tokens.ts";
 
 /** What a plan binds of the image it needs; known before anything is built. */
 export interface PlannedImage {
@@ -197,6 +198,8 @@ export interface FleetServices {
   drift(): Promise<FleetDrift>;
   /** The instance that runs this code. */
   self: { instance: string; name: string; revision: string; image: string; dirty: boolean };
+  /** Where each name needs a chat token of its own; absent where none does. */
+  tokens?: TokenPool | null;
   /** US dollars a month that the fleet may cost at the provider; null where policy sets no cap. */
   monthlyBudgetUsd(): Promise<number | null>;
   settings: {

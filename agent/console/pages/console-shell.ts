@@ -105,11 +105,14 @@ export class ConsoleShell extends StoreElement {
 }
 
 function pausedBanner(): TemplateResult {
+  const pausedBy = store.session?.pausedBy;
+  const by = pausedBy ? ` by ${pausedBy.name}` : "";
+  const why = pausedBy?.reason ? html`“${pausedBy.reason}” ` : nothing;
   const resume = () => setPaused(false).catch((error) => toasts.showError(error));
   return html`
     <div class="banner" role="status">
       ${icon("pause")}
-      <p><strong>Paused.</strong> Nothing new is started until someone resumes.</p>
+      <p><strong>Paused${by}.</strong> ${why}Nothing new is started until someone resumes.</p>
       <button class="button" @click=${resume}>Resume</button>
     </div>
   `;

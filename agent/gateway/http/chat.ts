@@ -8,6 +8,7 @@ import { waitForStore } from "../../../tools/fleet/wait.ts";
 import { chatRequestSchema, type RunEvent } from "../../protocol.ts";
 import type { Answer, Message } from "../inbox.ts";
 import { authorOf } from "../maintainers.ts";
+import { waitsText } from "../pause.ts";
 import { onAbandoned } from "./abandoned.ts";
 import type { Api, Environment } from "./context.ts";
 import { HttpProblem, readJson } from "./problem.ts";
@@ -44,7 +45,10 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
       `go on with ${owner}, or choose another conversation`,
     );
   }
-  if ((await api.inbox.submit(message)) === "conflict") {
+  const paused = await api.pause.current();
+  // Several that waited are answered one after the other: none of them interrupts.
+  const submitted = await api.inbox.submit(paused ? { ...message, mode: "queue" } : message);
+  if (submitted === "conflict") {
     throw new HttpProblem(
       409,
       "message_id_used",
@@ -56,6 +60,7 @@ export async function postChat(context: Context<Environment>, api: Api): Promise
   return streamSSE(context, async (stream) => {
     const abort = new AbortController();
     stream.onAbort(() => abort.abort());
+    if (paused && submitted === "stored") await send(stream, { type: "notice", text: waitsText(paused) });
     const keepAlive = setInterval(() => void stream.write(": waiting\n\n"), keepAliveMs);
     try {
       await follow({ api, message, stream, signal: abort.signal });

@@ -1,5 +1,6 @@
 /** What the HTTP routes work with. */
 import type { CostReport } from "../../../tools/cost-report.ts";
+import type { FleetStatus } from "../../../tools/fleet/model.ts";
 import type { FleetServices } from "../../../tools/fleet/services.ts";
 import type { PolicyInForce } from "../../../tools/policy-pin.ts";
 import type { Store } from "../../../tools/store.ts";
@@ -35,6 +36,8 @@ export interface Api {
   runs: Runs;
   live: Live;
   fleet: FleetServices;
+  /** The fleet with who paused it, for people. */
+  status(): Promise<FleetStatus>;
   presence: Presence;
   policy(): Promise<PolicyInForce>;
   scheduler: Scheduler;

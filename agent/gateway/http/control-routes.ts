@@ -17,6 +17,8 @@ const addMaintainerSchema = z.strictObject({
     .regex(/^\P{C}+$/u, "a name is one line of visible characters"),
 });
 
+const linkSchema = z.strictObject({ discord: z.string().max(30).nullable() });
+
 /** What only this machine's user may do: people, tokens, and ending the process. */
 export function controlRoutes(api: Api, guarded: Guarded): void {
   const { maintainers, audit } = api;
@@ -71,6 +73,38 @@ export function controlRoutes(api: Api, guarded: Guarded): void {
       const removed = await maintainers.remove(id);
       await write(context, "maintainer.removed", id, removed.name);
       return context.json({ maintainer: removed });
+    },
+  );
+  guarded(
+    "POST",
+    "/control/maintainers/:id/link",
+    "`{ discord }` says which Discord user the maintainer is; null takes it back",
+    async (context) => {
+      const { discord } = linkSchema.parse(await readJson(context));
+      await requireApprover(context);
+      const id = context.req.param("id") ?? "";
+      const { policy } = await api.policy();
+      const { by } = context.get("actor");
+      // Whoever could give another approver's vote to an account of their own would vote twice.
+      if (policy.approvers.includes(id) && by.id !== id) {
+        throw new HttpProblem(
+          403,
+          "not_yours",
+          `maintainer ${id} is an approver, so only they can say who they are in Discord`,
+          "run it with their own token (CLAWDINATOR_TOKEN)",
+        );
+      }
+      if (discord !== null && policy.approvers.includes(discord)) {
+        throw new HttpProblem(
+          409,
+          "is_approver",
+          `policy.json names Discord user ${discord} as an approver already`,
+          "one person has one vote: propose a policy_change without that id first",
+        );
+      }
+      const linked = await maintainers.link(id, discord);
+      await write(context, "maintainer.linked", id, discord === null ? "no Discord user" : `Discord user ${discord}`);
+      return context.json({ maintainer: linked });
     },
   );
   secretRoutes(api, guarded, requireApprover);

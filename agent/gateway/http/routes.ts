@@ -4,7 +4,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { ToolError } from "../../../tools/errors.ts";
 import type { Json } from "../../../tools/json.ts";
-import { decisionSchema } from "../../protocol.ts";
+import { decisionSchema, pauseRequestSchema } from "../../protocol.ts";
 import { authorOf, surfaceOf } from "../maintainers.ts";
 import { requireMaintainer, sessionCookie } from "./auth.ts";
 import { postChat } from "./chat.ts";
@@ -100,6 +100,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
         maintainer: { id: maintainer.id, name: maintainer.name },
         instance: { name, instance, revision, version },
         paused: await api.pause.isPaused(),
+        pausedBy: await api.pause.peek(),
       });
     },
   );
@@ -115,7 +116,7 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
     "GET",
     "/api/fleet",
     "every instance with state, revision, image, epoch, boot phases and checks",
-    async (context) => context.json(await api.fleet.status()),
+    async (context) => context.json(await api.status()),
   );
   guarded("GET", "/api/drift", "difference between desired and actual state", async (context) =>
     context.json(await api.fleet.drift()),
@@ -211,8 +212,11 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
       entries: await api.audit.list({ limit: query.limit, ...(query.subject ? { subject: query.subject } : {}) }),
     });
   });
-  guarded("POST", "/api/pause", "no operation starts and none is proposed until resumed", (context) =>
-    setPause(context, api, true),
+  guarded(
+    "POST",
+    "/api/pause",
+    "`{ reason? }`; no answer, job or operation begins and none is proposed until resumed",
+    (context) => setPause(context, api, true),
   );
   guarded("POST", "/api/resume", "ends the pause", (context) => setPause(context, api, false));
 
@@ -224,17 +228,23 @@ export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<En
   return app;
 }
 
+/** A request that needs no body may come without one. */
+async function readOptionalJson(context: Context): Promise<unknown> {
+  return (await context.req.text()).trim() === "" ? {} : readJson(context);
+}
+
 async function setPause(context: Context<Environment>, api: Api, paused: boolean): Promise<Response> {
   const actor = context.get("actor");
   const { maintainer } = actor;
-  await api.pause.set(paused, maintainer.id);
+  const { reason } = pauseRequestSchema.parse(await readOptionalJson(context));
+  await api.pause.set(paused, { id: maintainer.id, name: maintainer.name, reason });
   await api.audit.write({
     action: paused ? "fleet.paused" : "fleet.resumed",
     actor: `maintainer:${maintainer.id}`,
     surface: surfaceOf(actor),
     subject: "fleet",
-    detail: "",
+    detail: reason ?? "",
   });
   api.scheduler.wake();
-  return context.json({ paused });
+  return context.json({ paused, pausedBy: await api.pause.current() });
 }

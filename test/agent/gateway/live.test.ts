@@ -14,7 +14,7 @@ test("who watches here hears of a notice that another instance wrote into a conv
     approval: async () => null,
     operation: async () => null,
     fleet: async () => ({ at: 0, instances: [], self: { name: "CLAWDINATOR-1", instance: "i-1" } }),
-    isPaused: async () => false,
+    paused: async () => null,
   });
   const heard: LiveEvent[] = [];
   live.subscribe((event) => heard.push(event));

@@ -28,8 +28,8 @@ export async function logOut(): Promise<void> {
 }
 
 export async function setPaused(paused: boolean): Promise<void> {
-  await postJson(paused ? "/api/pause" : "/api/resume");
-  if (store.session) store.session = { ...store.session, paused };
+  const answer = await postJson<Pick<Session, "paused" | "pausedBy">>(paused ? "/api/pause" : "/api/resume");
+  if (store.session) store.session = { ...store.session, ...answer };
   store.changed();
 }
 

@@ -1,6 +1,6 @@
 /** What the console knows, in one place. Elements render from it and are told when it changes. */
 
-import type { FleetDrift, FleetStatus } from "../../../../tools/fleet/model.ts";
+import type { FleetDrift, FleetStatus, PausedBy } from "../../../../tools/fleet/model.ts";
 import type { ApprovalView, AuditEntry, LiveEvent, OperationView } from "../../../protocol.ts";
 import { ApiError, getJson } from "../lib/api.ts";
 import { learnServerTime } from "../lib/clock.ts";
@@ -10,6 +10,8 @@ export interface Session {
   maintainer: { id: string; name: string };
   instance: { name: string | null; instance: string; revision: string; version: string };
   paused: boolean;
+  /** Null while nobody has paused. */
+  pausedBy?: PausedBy | null;
 }
 
 export interface ConversationSummary {
@@ -59,7 +61,7 @@ class ConsoleStore {
     if (event.type === "approval") this.setApproval(event.approval);
     if (event.type === "operation") this.setOperation(event.operation);
     if (event.type === "audit") this.#addAudit(event.entry);
-    if (event.type === "paused" && this.session) this.session = { ...this.session, paused: event.paused };
+    if (event.type === "paused") this.#setPaused(event);
     this.changed();
   }
 
@@ -127,6 +129,10 @@ class ConsoleStore {
       else if (!(error instanceof ApiError && error.status === 0)) toasts.showError(error);
     }
     this.changed();
+  }
+
+  #setPaused({ paused, pausedBy }: { paused: boolean; pausedBy?: PausedBy | null }): void {
+    if (this.session) this.session = { ...this.session, paused, pausedBy: pausedBy ?? null };
   }
 
   #merge<T extends { id: string }>(known: Map<string, T>, list: T[]): void {

@@ -22,6 +22,8 @@ export interface Approach {
   channel: string;
   parent: string | null;
   author: { id: string; name: string; isBot: boolean; isWebhook: boolean; roles: readonly string[] };
+  /** Of an interaction: the application that it is meant for. */
+  application?: string;
 }
 
 export type Admission =
@@ -44,6 +46,17 @@ export interface Connection {
   close(): Promise<void>;
   /** Problems with their fixes: a missing intent, permission, channel; empty when all is well. */
   problems(): string[];
+  /**
+   * Calls back with each new client before it connects, so that none of its events is missed; at once with one that is
+   * there. A new token or a long outage makes a new client; a resumed session does not.
+   */
+  onClient(attach: (client: Client) => void): void;
+  /** Shows as the check `discord` that the token is accepted, without connecting: for a candidate. Never throws. */
+  prove(): Promise<void>;
+  /** A channel's name where this bot sees it; null where it does not, and for a thread. */
+  nameOf(channel: string): string | null;
+  /** This bot's application; null while it is unknown. */
+  application(): string | null;
 }
 
 /** Where an answer goes: the conversation's channel or thread, as an answer to a message where there is one. */

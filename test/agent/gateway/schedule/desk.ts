@@ -61,7 +61,7 @@ export async function openDesk(): Promise<Desk> {
     store,
     inbox,
     messages,
-    setPaused: (paused) => pause.set(paused, "1"),
+    setPaused: (paused) => pause.set(paused, { id: "1", name: "Person 1" }),
     at(time) {
       now = Date.parse(time);
     },

@@ -1,0 +1,142 @@
+/** What goes wrong between Discord and the bot: nothing that was said is lost, and nothing is posted twice. */
+import { expect, test } from "vitest";
+import { connected, listening, makeDiscordFleet, startDiscordFleet } from "../../support/discord/fleet.ts";
+import { type DiscordServer, startDiscord } from "../../support/discord/server.ts";
+import type { Message } from "../../support/discord/world.ts";
+import type { TestFleet } from "../../support/fleet.ts";
+import { waitFor } from "../../support/wait.ts";
+
+const home = "clawdributors-test";
+const question = "@CLAWDINATOR-1 version";
+const posting = "POST /channels/:channel/messages";
+
+const answersTo = (server: DiscordServer, asked: Message): Message[] =>
+  [...server.world.channels.values()]
+    .flatMap(({ messages }) => [...messages.values()])
+    .filter(({ reference }) => reference === asked.id);
+
+/** Waits until each has its answer, then for one more answer elsewhere, and looks that each still has only one. */
+async function eachOnce(options: {
+  server: DiscordServer;
+  fleet: TestFleet;
+  asked: Message[];
+  timeoutMs?: number;
+}): Promise<void> {
+  const { server, fleet, asked, timeoutMs = 45_000 } = options;
+  const wait = { timeoutMs, what: `an answer to each\n${fleet.output().slice(-4_000)}` };
+  await waitFor(() => asked.every((one) => answersTo(server, one).length > 0), wait);
+  const last = server.say("josh", "general", question);
+  await waitFor(() => answersTo(server, last).length > 0, wait);
+  expect(asked.map((one) => answersTo(server, one).length)).toEqual(asked.map(() => 1));
+}
+
+/** One question after the other is asked, each when the one before has been heard of. */
+function ask(server: DiscordServer, count: number, where = home): Message[] {
+  return Array.from({ length: count }, () => server.say("josh", where, question));
+}
+
+test("the gateway drops in mid-stream, asks to reconnect and forgets the session: each question has one answer", async () => {
+  const server = await startDiscord({ areLimitsOn: false });
+  const fleet = await startDiscordFleet({ server, config: { conversations: { mode: "queue" } } });
+  const asked = ask(server, 3);
+  server.drop();
+  asked.push(...ask(server, 3));
+  await waitFor(() => server.gateway.resumed.length === 1);
+  asked.push(...ask(server, 2));
+  server.gateway.reconnect();
+  asked.push(...ask(server, 2));
+  await waitFor(() => server.gateway.resumed.length === 2);
+  expect(server.identifies()).toBe(1);
+  server.invalidSession();
+  asked.push(...ask(server, 3));
+  await waitFor(() => server.identifies() === 2 && server.gateway.connected() === 1, { timeoutMs: 30_000 });
+  await eachOnce({ server, fleet, asked });
+  expect(server.identifies()).toBe(2);
+}, 120_000);
+
+test("limits of many seconds and errors of Discord's own are waited out, without hammering", async () => {
+  const server = await startDiscord();
+  const fleet = await startDiscordFleet({ server });
+  server.rateLimit(posting, 8);
+  const limited = ask(server, 1);
+  await eachOnce({ server, fleet, asked: limited });
+  expect(server.limited().length).toBeLessThanOrEqual(3);
+  server.fail(posting, 502, 4);
+  server.fail("PATCH /channels/:channel/messages/:message", 500, 2);
+  await eachOnce({ server, fleet, asked: ask(server, 1) });
+  server.loseAnswer(posting, 4);
+  await eachOnce({ server, fleet, asked: ask(server, 1) });
+}, 180_000);
+
+test("of a burst of 50 questions none is lost and none is answered twice", async () => {
+  const server = await startDiscord({ areLimitsOn: false });
+  const fleet = await startDiscordFleet({ server, config: { conversations: { mode: "queue" } } });
+  await eachOnce({ server, fleet, asked: ask(server, 50), timeoutMs: 90_000 });
+}, 180_000);
+
+test("a channel that is deleted and a permission that is revoked are told, and the other channels go on", async () => {
+  const server = await startDiscord({
+    guilds: [{ name: "Clawdributors", channels: [{ name: home }, { name: "general" }, { name: "short-lived" }] }],
+  });
+  const fleet = await startDiscordFleet({ server });
+  ask(server, 1, "short-lived");
+  server.deleteChannel("short-lived");
+  server.revoke(home, "SEND_MESSAGES");
+  const unanswerable = ask(server, 1);
+  const last = server.say("josh", "general", question);
+  await waitFor(() => answersTo(server, last).length > 0, { timeoutMs: 30_000 });
+  const check = await waitFor(
+    async () => {
+      const { checks } = await fleet.instance("CLAWDINATOR-1");
+      return checks.find(({ name, ok }) => name.startsWith("discord") && !ok);
+    },
+    { timeoutMs: 20_000, what: "a check that names the trouble" },
+  );
+  expect(check.detail).toMatch(/send|Send|permission/i);
+  server.restore(home, "SEND_MESSAGES");
+  // It looks again by itself, once a minute.
+  await eachOnce({ server, fleet, asked: [...unanswerable, ...ask(server, 1)], timeoutMs: 100_000 });
+  expect(fleet.pid()).toBeDefined();
+}, 240_000);
+
+test.each([-3_600_000, 3_600_000])(
+  "a clock that is %d ms off changes nothing",
+  async (clockOffsetMs) => {
+    const server = await startDiscord({ clockOffsetMs });
+    const fleet = await startDiscordFleet({ server });
+    const asked = ask(server, 1);
+    await eachOnce({ server, fleet, asked });
+    await fleet.kill();
+    asked.push(...ask(server, 1));
+    await fleet.start();
+    await connected(fleet, server);
+    server.loseAnswer(posting, 3);
+    asked.push(...ask(server, 1));
+    await eachOnce({ server, fleet, asked });
+    server.say("josh", home, "@CLAWDINATOR-1 spawn a sibling");
+    const card = await waitFor(() => server.posts(home).find(({ components }) => components.length > 0));
+    await fleet.json("pause");
+    const pressed = server.press("josh", card, "Approve");
+    await pressed.settled();
+    expect(pressed.hasFailed()).toBe(false);
+    await waitFor(() => card.content.includes("Approved by"));
+  },
+  180_000,
+);
+
+test("a loop of crashes costs few identifications, never the token, and the question is answered in the end", async () => {
+  // At its limit Discord resets the token; nothing would be answered then.
+  const server = await startDiscord({ gateway: { sessionStarts: 12 } });
+  const fleet = makeDiscordFleet({ server });
+  await fleet.start();
+  await connected(fleet, server);
+  await listening(fleet, server);
+  const asked: Message[] = [];
+  for (let crash = 0; crash < 12; crash++) {
+    await fleet.kill();
+    if (crash % 4 === 0) asked.push(...ask(server, 1));
+    await fleet.start();
+  }
+  await eachOnce({ server, fleet, asked, timeoutMs: 90_000 });
+  expect(server.identifies()).toBeLessThan(10);
+}, 240_000);

@@ -1,0 +1,373 @@
+/** What the Discord server knows: people, guilds, channels, messages, and its clock. Shapes are the real wire shapes. */
+
+export type Json = Record<string, unknown>;
+
+export interface User {
+  id: string;
+  name: string;
+  isBot: boolean;
+  /** Bots only. */
+  token: string;
+  /** Bots only: privileged intents and whatever else its owner has enabled, as bits of `application.flags`. */
+  flags: number;
+}
+
+export interface Role {
+  id: string;
+  name: string;
+  permissions: bigint;
+  position: number;
+}
+
+export interface Overwrite {
+  id: string;
+  type: 0 | 1;
+  allow: bigint;
+  deny: bigint;
+}
+
+export interface Channel {
+  id: string;
+  guild: string | null;
+  name: string;
+  /** 0 text, 1 private, 4 category, 5 announcements, 11 public thread. */
+  type: number;
+  parent: string | null;
+  overwrites: Overwrite[];
+  /** Private channels: who is in it. */
+  recipients: string[];
+  messages: Map<string, Message>;
+  archived: boolean;
+  owner: string | null;
+  members: Set<string>;
+  isDeleted: boolean;
+}
+
+export interface Attachment extends Json {
+  id: string;
+  filename: string;
+  size: number;
+  url: string;
+  proxy_url: string;
+  content_type: string;
+}
+
+export interface Message {
+  id: string;
+  channel: string;
+  guild: string | null;
+  author: string;
+  /** Name of the webhook that posted it; such a message has no member. */
+  webhook: { id: string; name: string } | null;
+  content: string;
+  at: number;
+  editedAt: number | null;
+  nonce: string | number | null;
+  embeds: Json[];
+  components: Json[];
+  attachments: Attachment[];
+  mentions: string[];
+  mentionRoles: string[];
+  mentionsEveryone: boolean;
+  reference: string | null;
+  flags: number;
+  type: number;
+  reactions: Map<string, Set<string>>;
+  /** The interaction that it answers. */
+  interaction: { id: string; name: string | null; type: number; user: string } | null;
+  /** Only this person sees it. */
+  onlyFor: string | null;
+  application: string | null;
+  thread: string | null;
+  /** Every content that it had, oldest first. */
+  history: string[];
+}
+
+export interface Guild {
+  id: string;
+  name: string;
+  owner: string;
+  roles: Map<string, Role>;
+  /** Role ids by user id. */
+  members: Map<string, Set<string>>;
+  commands: Map<string, Json[]>;
+}
+
+export interface World {
+  users: Map<string, User>;
+  guilds: Map<string, Guild>;
+  channels: Map<string, Channel>;
+  files: Map<string, { bytes: Buffer; type: string }>;
+  origin: string;
+  /** Milliseconds that Discord's clock is ahead of this machine's. */
+  clockOffsetMs: number;
+  now(): number;
+  snowflake(): string;
+}
+
+/** Discord's own zero of time. */
+export const discordEpochMs = 1_420_070_400_000;
+
+export function makeWorld(clockOffsetMs: number): World {
+  let last = 0n;
+  const world: World = {
+    users: new Map(),
+    guilds: new Map(),
+    channels: new Map(),
+    files: new Map(),
+    origin: "",
+    clockOffsetMs,
+    now: () => Date.now() + world.clockOffsetMs,
+    snowflake() {
+      const wanted = BigInt(Math.floor(world.now()) - discordEpochMs) << 22n;
+      last = wanted > last ? wanted : last + 1n;
+      return String(last);
+    },
+  };
+  return world;
+}
+
+export const timestampOf = (at: number): string => new Date(at).toISOString().replace("Z", "000+00:00");
+
+export function newChannel(fields: Pick<Channel, "id" | "guild" | "name"> & Partial<Channel>): Channel {
+  return {
+    type: 0,
+    parent: null,
+    overwrites: [],
+    recipients: [],
+    messages: new Map(),
+    archived: false,
+    owner: null,
+    members: new Set(),
+    isDeleted: false,
+    ...fields,
+  };
+}
+
+/** A thread's permissions are its parent's. */
+export function ruledBy(world: World, channel: Channel): Channel {
+  return isThread(channel) ? (world.channels.get(channel.parent ?? "") ?? channel) : channel;
+}
+
+export const isThread = (channel: Channel): boolean => channel.type === 11;
+
+export function applicationOf(user: User): Json {
+  return {
+    id: user.id,
+    name: user.name,
+    icon: null,
+    description: "",
+    bot_public: false,
+    bot_require_code_grant: false,
+    verify_key: "0".repeat(64),
+    flags: user.flags,
+    bot: userOf(user),
+    owner: null,
+    team: null,
+    integration_types_config: { 0: {} },
+  };
+}
+
+export function userOf(user: User): Json {
+  return {
+    id: user.id,
+    username: user.name,
+    global_name: user.isBot ? null : user.name,
+    discriminator: user.isBot ? "0001" : "0",
+    avatar: null,
+    bot: user.isBot,
+    public_flags: 0,
+    flags: 0,
+  };
+}
+
+export function memberOf(world: World, guild: Guild, user: string): Json {
+  return {
+    user: userOf(world.users.get(user)!),
+    nick: null,
+    avatar: null,
+    roles: [...(guild.members.get(user) ?? [])],
+    joined_at: timestampOf(discordEpochMs),
+    premium_since: null,
+    deaf: false,
+    mute: false,
+    flags: 0,
+    pending: false,
+    communication_disabled_until: null,
+  };
+}
+
+export const roleOf = (role: Role): Json => ({
+  id: role.id,
+  name: role.name,
+  permissions: String(role.permissions),
+  position: role.position,
+  color: 0,
+  colors: { primary_color: 0, secondary_color: null, tertiary_color: null },
+  hoist: false,
+  managed: false,
+  mentionable: false,
+  icon: null,
+  unicode_emoji: null,
+  flags: 0,
+});
+
+export function channelOf(world: World, channel: Channel): Json {
+  if (channel.type === 1)
+    return {
+      id: channel.id,
+      type: 1,
+      last_message_id: [...channel.messages.keys()].at(-1) ?? null,
+      recipients: channel.recipients.map((one) => userOf(world.users.get(one)!)),
+      flags: 0,
+    };
+  const common = {
+    id: channel.id,
+    guild_id: channel.guild,
+    name: channel.name,
+    type: channel.type,
+    parent_id: channel.parent,
+    rate_limit_per_user: 0,
+    last_message_id: [...channel.messages.keys()].at(-1) ?? null,
+    flags: 0,
+  };
+  if (isThread(channel))
+    return {
+      ...common,
+      owner_id: channel.owner,
+      message_count: channel.messages.size,
+      total_message_sent: channel.messages.size,
+      member_count: channel.members.size,
+      thread_metadata: {
+        archived: channel.archived,
+        auto_archive_duration: 1440,
+        archive_timestamp: timestampOf(world.now()),
+        locked: false,
+        create_timestamp: timestampOf(world.now()),
+      },
+    };
+  return {
+    ...common,
+    position: 0,
+    topic: null,
+    nsfw: false,
+    permission_overwrites: channel.overwrites.map((one) => ({
+      id: one.id,
+      type: one.type,
+      allow: String(one.allow),
+      deny: String(one.deny),
+    })),
+  };
+}
+
+export function guildOf(world: World, guild: Guild): Json {
+  return {
+    id: guild.id,
+    name: guild.name,
+    icon: null,
+    splash: null,
+    discovery_splash: null,
+    owner_id: guild.owner,
+    afk_channel_id: null,
+    afk_timeout: 300,
+    verification_level: 0,
+    default_message_notifications: 1,
+    explicit_content_filter: 0,
+    roles: [...guild.roles.values()].map(roleOf),
+    emojis: [],
+    stickers: [],
+    features: [],
+    mfa_level: 0,
+    application_id: null,
+    system_channel_id: null,
+    system_channel_flags: 0,
+    rules_channel_id: null,
+    vanity_url_code: null,
+    description: null,
+    banner: null,
+    premium_tier: 0,
+    premium_subscription_count: 0,
+    preferred_locale: "en-US",
+    public_updates_channel_id: null,
+    nsfw_level: 0,
+    premium_progress_bar_enabled: false,
+    safety_alerts_channel_id: null,
+    member_count: guild.members.size,
+    max_members: 500_000,
+    joined_at: timestampOf(world.now()),
+  };
+}
+
+export function messageOf(world: World, message: Message, options: { isNested?: boolean } = {}): Json {
+  const channel = world.channels.get(message.channel);
+  const referenced = message.reference === null ? null : channel?.messages.get(message.reference);
+  const author = message.webhook
+    ? {
+        id: message.webhook.id,
+        username: message.webhook.name,
+        global_name: null,
+        discriminator: "0000",
+        avatar: null,
+        bot: true,
+        public_flags: 0,
+      }
+    : userOf(world.users.get(message.author)!);
+  const thread = message.thread === null ? undefined : world.channels.get(message.thread);
+  return {
+    id: message.id,
+    channel_id: message.channel,
+    author,
+    content: message.content,
+    timestamp: timestampOf(message.at),
+    edited_timestamp: message.editedAt === null ? null : timestampOf(message.editedAt),
+    tts: false,
+    mention_everyone: message.mentionsEveryone,
+    mentions: message.mentions.map((one) => userOf(world.users.get(one)!)),
+    mention_roles: message.mentionRoles,
+    attachments: message.attachments,
+    embeds: message.embeds,
+    components: message.components,
+    pinned: false,
+    type: message.type,
+    flags: message.flags,
+    ...(message.reactions.size === 0
+      ? {}
+      : {
+          reactions: [...message.reactions].map(([name, users]) => ({
+            emoji: { id: null, name },
+            count: users.size,
+            count_details: { burst: 0, normal: users.size },
+            burst_colors: [],
+            me: false,
+            me_burst: false,
+          })),
+        }),
+    ...(message.webhook ? { webhook_id: message.webhook.id } : {}),
+    ...(message.application === null ? {} : { application_id: message.application }),
+    ...(message.interaction === null
+      ? {}
+      : {
+          webhook_id: message.application,
+          interaction_metadata: {
+            id: message.interaction.id,
+            type: message.interaction.type,
+            user: userOf(world.users.get(message.interaction.user)!),
+            authorizing_integration_owners: {},
+          },
+        }),
+    ...(message.reference === null
+      ? {}
+      : {
+          message_reference: {
+            type: 0,
+            channel_id: message.channel,
+            message_id: message.reference,
+            ...(message.guild === null ? {} : { guild_id: message.guild }),
+          },
+          ...(options.isNested
+            ? {}
+            : { referenced_message: referenced ? messageOf(world, referenced, { isNested: true }) : null }),
+        }),
+    ...(thread ? { thread: channelOf(world, thread) } : {}),
+  };
+}
