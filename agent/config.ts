@@ -33,13 +33,26 @@ const modelSchema = z
       .min(4_000)
       .optional()
       .describe("tokens that a request and its answer may have together; default what is known of the model"),
-    maxOutputTokens: z.number().int().min(256).optional().describe("tokens that one answer may have; default what is known of the model"),
+    maxOutputTokens: z
+      .number()
+      .int()
+      .min(256)
+      .optional()
+      .describe("tokens that one answer may have; default what is known of the model"),
     price: z
       .strictObject({
         input: z.number().min(0).describe("US dollars for a million tokens of input; no default"),
         output: z.number().min(0).describe("US dollars for a million tokens of output; no default"),
-        cacheRead: z.number().min(0).optional().describe("US dollars for a million tokens read from the cache; default as `input`"),
-        cacheWrite: z.number().min(0).optional().describe("US dollars for a million tokens written to the cache; default as `input`"),
+        cacheRead: z
+          .number()
+          .min(0)
+          .optional()
+          .describe("US dollars for a million tokens read from the cache; default as `input`"),
+        cacheWrite: z
+          .number()
+          .min(0)
+          .optional()
+          .describe("US dollars for a million tokens written to the cache; default as `input`"),
       })
       .optional()
       .describe("price of a model that the table of prices does not know"),
