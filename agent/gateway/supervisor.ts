@@ -15,16 +15,6 @@ const healthyMs = 30_000;
 /** A mind that outlived its gateway reconnects at most 2 s apart; one that does not come by then is ended. */
 const orphanGraceMs = 4_000;
 
-/**
- * What a mind throws away is mostly requests of half a megabyte. With a small young generation and a bound above it the
- * engine collects them early: 86 MB after a thousand turns in a row instead of 270, at the same processor time.
- */
-export const mindNodeFlags = [
-  "--disable-warning=ExperimentalWarning",
-  "--max-semi-space-size=1",
-  "--max-old-space-size=512",
-];
-
 export interface Supervisor {
   start(): void;
   pid(): number | null;
@@ -80,7 +70,7 @@ export function createSupervisor(options: {
     const log = openSync(options.log, "a", 0o600);
     const startedAt = performance.now();
     const parameters = [
-      ...mindNodeFlags,
+      "--disable-warning=ExperimentalWarning",
       join(options.program, "agent", "mind", "main.ts"),
       "--home",
       options.home,

@@ -6,11 +6,12 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { mindNodeFlags } from "../../agent/gateway/supervisor.ts";
 import type { LoopReport } from "./loop-report.ts";
 import type { UploadFigure } from "./upload.ts";
 
 const turns = 1000;
+/** As the supervisor starts a mind. */
+const nodeFlags = ["--disable-warning=ExperimentalWarning"];
 const peerPackage = "@mariozechner/pi-agent-core@0.73.1";
 export async function measureLoop(options: {
   directory: string;
@@ -22,11 +23,9 @@ export async function measureLoop(options: {
   mkdirSync(directory);
   const stub = await startStub();
   try {
-    // The others run as they are: only a mind is started by its supervisor.
     const report = (script: string, parameters: string[]) =>
       runScript(script, {
         parameters: [stub.url, ...parameters],
-        flags: script === "loop-mind.ts" ? mindNodeFlags : [],
         compileCache: join(options.directory, "compile-cache"),
       });
     const peer = installPeer(note);
@@ -134,9 +133,9 @@ async function startStub(): Promise<{ url: string; process: ChildProcess }> {
 
 function runScript(
   script: string,
-  { parameters, flags, compileCache }: { parameters: string[]; flags: string[]; compileCache: string },
+  { parameters, compileCache }: { parameters: string[]; compileCache: string },
 ): Promise<LoopReport> {
-  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, script), ...parameters], {
+  const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, script), ...parameters], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
   });
