@@ -6,12 +6,11 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { mindFlags } from "../../agent/gateway/supervisor.ts";
 import type { LoopReport } from "./loop-report.ts";
 import type { UploadFigure } from "./upload.ts";
 
 const turns = 1000;
-/** As the supervisor starts a mind. */
-const nodeFlags = ["--disable-warning=ExperimentalWarning"];
 const peerPackage = "@mariozechner/pi-agent-core@0.73.1";
 export async function measureLoop(options: {
   directory: string;
@@ -27,6 +26,8 @@ export async function measureLoop(options: {
       runScript(script, {
         parameters: [stub.url, ...parameters],
         compileCache: join(options.directory, "compile-cache"),
+        // As the supervisor starts a mind; the others as anybody would start them.
+        flags: script === "loop-mind.ts" ? mindFlags : [],
       });
     const peer = installPeer(note);
     // Says how long the first request is, and fills the compile cache.
@@ -133,9 +134,9 @@ async function startStub(): Promise<{ url: string; process: ChildProcess }> {
 
 function runScript(
   script: string,
-  { parameters, compileCache }: { parameters: string[]; compileCache: string },
+  { parameters, compileCache, flags }: { parameters: string[]; compileCache: string; flags: string[] },
 ): Promise<LoopReport> {
-  const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, script), ...parameters], {
+  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, script), ...parameters], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
   });
