@@ -5,7 +5,7 @@
  */
 import { type CommandForm, type CommandInput, commandForms } from "./command-forms.ts";
 
-export type HelpReason = "asked" | "approval" | "negated" | "conditional" | "question" | "unknown";
+export type HelpReason = "asked" | "thanks" | "approval" | "negated" | "conditional" | "question" | "unknown";
 
 export type Command =
   | { kind: "call"; tool: string; input: CommandInput }
@@ -97,6 +97,7 @@ function withAtNames(text: string): string {
 
 const explanations: Record<HelpReason, string> = {
   asked: "These are the sentences that I understand:",
+  thanks: "You are welcome. That is what the claws are for.",
   approval:
     "I never approve or reject anything. A maintainer decides, on the console's Approvals page or with " +
     "`clawdinator approvals approve ID` or `clawdinator approvals reject ID`; `clawdinator approvals list` shows what waits.",
@@ -109,7 +110,7 @@ const explanations: Record<HelpReason, string> = {
 function help(text: string, isQuestion: boolean): Command {
   const lower = text.toLowerCase().replaceAll("’", "'");
   const reason = reasonOf(lower, isQuestion);
-  if (reason === "approval") return { kind: "help", reason, text: explanations.approval };
+  if (reason === "approval" || reason === "thanks") return { kind: "help", reason, text: explanations[reason] };
   const nearest = reason === "asked" ? commandForms : nearestTo(lower);
   const lines = (nearest.length > 0 ? nearest : [...commandForms].filter(isCommon)).map(
     (form) => `- \`${form.pattern}\` (such as “${form.example}”): ${form.description}`,
@@ -118,9 +119,14 @@ function help(text: string, isQuestion: boolean): Command {
   return { kind: "help", reason, text: `${explanations[reason]}\n${lines.join("\n")}${more}` };
 }
 
+/** Thanks and nothing else: praise that goes on is a sentence to be understood. */
+const praise =
+  /^(?:(?:many )?thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|well done|(?:good|great|nice) (?:job|work|bot|one)|(?:great|nice|perfect|awesome)|[,.! ])+$/;
+
 function reasonOf(lower: string, isQuestion: boolean): HelpReason {
   if (/^(?:help|commands|what can you do|what do you understand|how do you work)$/.test(lower)) return "asked";
   if (/^(?:(?:i|we|you|yes,?|ok,?|please) )*(?:approved?|reject(?:ed)?|deny|decline)\b/.test(lower)) return "approval";
+  if (praise.test(lower)) return "thanks";
   const hasVerb = commandForms.some((form) => form.kind === "operation" && form.keywords.test(lower));
   if (/\bapprov(?:e|al|als|ed)\b|\breject\b/.test(lower)) return "approval";
   if (!hasVerb) return "unknown";

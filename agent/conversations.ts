@@ -171,6 +171,10 @@ function parseFile(path: string, bytes: Buffer): ParsedFile {
 
 /** Makes the file end with a complete line. Torn bytes are on disk elsewhere before they are cut off here. */
 async function repair(path: string, file: FileHandle): Promise<void> {
+  const { size } = await file.stat();
+  const last = size === 0 ? null : await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  // Every line was checked when it was read; only one without its line break needs another look.
+  if (last === null || last.buffer[0] === 0x0a) return;
   const bytes = await readFile(path);
   const { wholeBytes, tail } = parseFile(path, bytes);
   if (tail === "complete") await writeAll(file, Buffer.from("\n"));

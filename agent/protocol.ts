@@ -380,7 +380,8 @@ export const conversationEntrySchema = z.object({
     /** A tool that must not run twice begins; without a result after it, nobody knows whether it ran. */
     z.object({ role: z.literal("started"), call: z.string(), name: z.string() }),
     /**
-     * Stands for every entry up to and with the entry `through` when a model is asked. The entries stay readable.
+     * Stands for every entry stored before it up to and with the entry `through`, in the model's order (mind/history.ts),
+     * when a model is asked; the question being answered stays. The entries stay readable.
      * `facts` are carried from summary to summary by code: only one that is settled goes.
      */
     z.object({

@@ -1,7 +1,11 @@
-/** `npm run screenshots`: takes the pictures of docs/screenshots/ from a real fleet in a real browser. */
+/**
+ * `npm run screenshots`: takes the pictures of docs/screenshots/ in a real browser, from a real fleet; the page of costs from
+ * a month of made-up figures, because nobody spends that for a picture.
+ */
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { approvePlan, launchBrowser, loginByLink, openPage, openView, sendMessage } from "./support/browser.ts";
+import { ConsoleFake } from "./support/console-fake.ts";
 import { makeFleet } from "./support/fleet.ts";
 
 const pictures = join(import.meta.dirname, "..", "docs", "screenshots");
@@ -34,6 +38,14 @@ async function main(): Promise<void> {
   await openView(dark, "Fleet");
   await dark.getByText("2 of 2 instances ready").waitFor();
   await take(dark, "fleet");
+
+  const month = await new ConsoleFake().start();
+  endings.push(() => month.close());
+  const cost = await openPage(browser, size);
+  await loginByLink(cost, month.loginUrl);
+  await openView(cost, "Cost");
+  await cost.locator(".chart-drawing .series-1").first().waitFor();
+  await take(cost, "cost");
 }
 
 try {

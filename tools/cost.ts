@@ -73,7 +73,7 @@ function stateLines(report: CostReport): string[] {
 }
 
 /** The sums as a table, dearest first. */
-export function costTable(report: CostReport, by: CostGroup): string {
+function costTable(report: CostReport, by: CostGroup): string {
   if (report.lines.length === 0 && by !== "day") return "No model was asked in that time.";
   const rows = by === "run" ? runRows(report) : sumRows(report, by);
   const shown = rows.slice(0, by === "day" ? rows.length : mostRows);

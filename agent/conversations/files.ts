@@ -30,7 +30,7 @@ export async function listFiles(directory: string): Promise<ConversationFiles[]>
 }
 
 /** Null where nothing was ever said. */
-export async function filesOf(directory: string, conversation: string): Promise<ConversationFiles | null> {
+async function filesOf(directory: string, conversation: string): Promise<ConversationFiles | null> {
   const folder = join(directory, conversation);
   const epochs = await listEpochs(folder);
   if (epochs.length === 0) return null;

@@ -148,7 +148,12 @@ export function createJournal(options: {
         cancelRequested: null,
         error: null,
       };
-      await store.put(keyOf(id), record as unknown as Json, { ifAbsent: true });
+      const created = await store.put(keyOf(id), record as unknown as Json, { ifAbsent: true });
+      if (created.written) return;
+      // Another gateway wrote it and did not get to the deciding write, or is about to: this one has planned it, too.
+      await changeRecord(id, (current) =>
+        current.steps.every((step) => step.attempts === 0) ? { ...current, owner: record.owner } : undefined,
+      );
     },
 
     async acquire(id, { holdsName }) {

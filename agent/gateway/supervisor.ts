@@ -15,6 +15,12 @@ const healthyMs = 30_000;
 /** A mind that outlived its gateway reconnects at most 2 s apart; one that does not come by then is ended. */
 const orphanGraceMs = 4_000;
 
+/**
+ * A small nursery: by default it grows to 32 MB and more while a mind is busy and stays that large. Measured over 1,000
+ * turns it makes the process about 50 MB smaller and takes no more time.
+ */
+export const mindFlags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1"];
+
 export interface Supervisor {
   start(): void;
   pid(): number | null;
@@ -70,7 +76,7 @@ export function createSupervisor(options: {
     const log = openSync(options.log, "a", 0o600);
     const startedAt = performance.now();
     const parameters = [
-      "--disable-warning=ExperimentalWarning",
+      ...mindFlags,
       join(options.program, "agent", "mind", "main.ts"),
       "--home",
       options.home,

@@ -42,7 +42,7 @@ export function findBoundary({ entries, message, keepTokens }: BoundaryOptions):
 }
 
 /** Indexes of entries behind which no result of an earlier call stands or is still to come. */
-export function safePlaces(entries: ConversationEntry[], message: string): number[] {
+function safePlaces(entries: ConversationEntry[], message: string): number[] {
   const results = new Map<string, number>();
   for (const [index, { message: own, body }] of entries.entries())
     if (body.role === "tool") results.set(`${own} ${body.call}`, index);

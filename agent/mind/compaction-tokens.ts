@@ -12,7 +12,7 @@ export function tokensOfText(text: string): number {
   return Buffer.byteLength(text) / bytesPerToken;
 }
 
-export function tokensOfMessage(message: ModelMessage): number {
+function tokensOfMessage(message: ModelMessage): number {
   let tokens = known.get(message);
   if (tokens === undefined) {
     tokens = tokensPerMessage + tokensOfText(message.text);
@@ -24,6 +24,31 @@ export function tokensOfMessage(message: ModelMessage): number {
     known.set(message, tokens);
   }
   return tokens;
+}
+
+interface Counted {
+  messages: readonly ModelMessage[];
+  /** At each place the tokens of all messages before it. */
+  sums: number[];
+}
+
+const counted = new WeakMap<object, Counted>();
+
+/** Of the whole list; where it begins as the last one of this conversation did, only the rest is counted. */
+export function tokensOfMessages(conversation: object, messages: readonly ModelMessage[]): number {
+  const last = counted.get(conversation);
+  const sums = last?.sums ?? [0];
+  let same = 0;
+  while (same < sums.length - 1 && same < messages.length && last?.messages[same] === messages[same]) same++;
+  sums.length = same + 1;
+  let sum = sums[same] ?? 0;
+  for (let index = same; index < messages.length; index++) {
+    const message = messages[index];
+    if (message) sum += tokensOfMessage(message);
+    sums.push(sum);
+  }
+  counted.set(conversation, { messages, sums });
+  return sum;
 }
 
 export function tokensOfTools(tools: ToolSpec[]): number {

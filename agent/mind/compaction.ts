@@ -7,7 +7,7 @@ import { findBoundary } from "./compaction-boundary.ts";
 import { digestOf } from "./compaction-digest.ts";
 import { boundFacts, carryFacts } from "./compaction-facts.ts";
 import { type SummarizedPart, summarizeEntries } from "./compaction-summary.ts";
-import { tokensOfMessage, tokensOfText, tokensOfTools } from "./compaction-tokens.ts";
+import { tokensOfMessages, tokensOfText, tokensOfTools } from "./compaction-tokens.ts";
 import { type Body, type History, trustOf } from "./history.ts";
 import type { TurnView } from "./loop.ts";
 import type { Model, ModelFailure, ModelMessage, ToolSpec } from "./models/model.ts";
@@ -58,28 +58,19 @@ export function makeCompaction(options: CompactionOptions): BeforeTurn {
   const { history, message, model } = options;
   // An interpreter reads only the last message.
   if (!model.readsPrompt) return async () => null;
-  let sent: { messages: readonly ModelMessage[]; count: number; estimate: number } | null = null;
+  let sent: { estimate: number } | null = null;
   let refusals = 0;
 
   const fixedTokens = () => tokensOfText(options.system) + tokensOfTools(options.tools());
 
-  /** Only what was added since the last request is counted again. */
-  function estimateOf(messages: readonly ModelMessage[]): number {
-    const isLonger = sent !== null && sent.messages === messages && sent.count <= messages.length;
-    let tokens = isLonger && sent ? sent.estimate : fixedTokens();
-    for (let index = isLonger && sent ? sent.count : 0; index < messages.length; index++) {
-      const next = messages[index];
-      if (next) tokens += tokensOfMessage(next);
-    }
-    return tokens;
-  }
+  const estimateOf = (messages: readonly ModelMessage[]) => fixedTokens() + tokensOfMessages(history, messages);
 
   return async (turn) => {
     if (turn.inputTokens !== null && turn.inputTokens > 0 && sent !== null)
       corrections.set(history, Math.min(3, Math.max(0.3, turn.inputTokens / sent.estimate)));
     const estimate = estimateOf(turn.messages);
     const correction = corrections.get(history) ?? 1;
-    sent = { messages: turn.messages, count: turn.messages.length, estimate };
+    sent = { estimate };
     refusals = turn.isFull ? refusals + 1 : 0;
     if (refusals > keptShares.length) return null;
     let context = contextOf(options);
@@ -99,7 +90,7 @@ export function makeCompaction(options: CompactionOptions): BeforeTurn {
       }
       messages = history.messagesFor(message);
       const left = estimateOf(messages);
-      sent = { messages, count: messages.length, estimate: left };
+      sent = { estimate: left };
       if (left * correction <= limit) break;
     }
     return messages;

@@ -11,7 +11,10 @@ export interface OpenedConversation {
   /** Everything stored, of all epochs in order; grows with each append. */
   entries: readonly ConversationEntry[];
   history: History;
-  /** Resolves when the entry is on disk and in `history`. Appends are written in the order of the calls. */
+  /**
+   * Resolves when the entry is on disk; it is in `history` at once. Appends are written in the order of the calls, and
+   * after one that failed all fail, until everybody has closed the conversation.
+   */
   append(entry: ConversationEntry): Promise<void>;
   /** Must be called; the conversation may stay open for the next one. */
   close(): Promise<void>;
@@ -131,8 +134,9 @@ export function makeConversationPool(options: PoolOptions = {}): ConversationPoo
         entries: opened.writer.entries,
         history: opened.history,
         async append(stored) {
-          await opened.writer.append(stored);
+          const written = opened.writer.append(stored);
           opened.history.add(stored);
+          await written;
         },
         async close() {
           if (hasLeft) return;

@@ -39,7 +39,7 @@ export function messagesOf(entries: ConversationEntry[], { isOpen }: { isOpen: b
   });
 }
 
-export function withoutResult(hasStarted: boolean): string {
+function withoutResult(hasStarted: boolean): string {
   return hasStarted
     ? "begun, then the program was interrupted: whether it ran to its end is not known"
     : "not run: the answer was interrupted";

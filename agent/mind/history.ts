@@ -66,6 +66,15 @@ interface Group {
   closed: { summaryPlace: number; messages: ModelMessage[]; trust: ViewTrust } | null;
 }
 
+/** The closed groups before a place, put together once. */
+interface Before {
+  summaryPlace: number;
+  /** How many groups. */
+  count: number;
+  messages: ModelMessage[];
+  trust: ViewTrust;
+}
+
 interface Summary {
   body: Body<"summary">;
   /** The message in whose run it was made: the question itself stays in view. */
@@ -92,6 +101,7 @@ export function makeHistory(entries: Iterable<ConversationEntry> = []): History 
   const summaries: Summary[] = [];
   const calls = new Set<string>();
   let places = 0;
+  let before: Before | null = null;
 
   function add(entry: ConversationEntry): void {
     let group = byMessage.get(entry.message);
@@ -103,6 +113,7 @@ export function makeHistory(entries: Iterable<ConversationEntry> = []): History 
     const place = places++;
     group.entries.push({ entry, place });
     group.closed = null;
+    if (before !== null && group.index < before.count) before = null;
     if (entry.body.role === "summary") addSummary(entry.body, entry.message, place);
     if (entry.body.role === "assistant") for (const { call } of entry.body.calls) calls.add(call);
   }
@@ -113,9 +124,9 @@ export function makeHistory(entries: Iterable<ConversationEntry> = []): History 
       const index = group.entries.findIndex(({ entry }) => entry.id === body.through);
       if (index === -1) continue;
       const through = { group: group.index, entry: index };
-      const before = summaryFor(limitOf(message));
-      const reach = before !== null && isBefore(through, before.reach) ? before.reach : through;
-      summaries.push({ body, message, place, through, before, reach });
+      const earlier = summaryFor(limitOf(message));
+      const reach = earlier !== null && isBefore(through, earlier.reach) ? earlier.reach : through;
+      summaries.push({ body, message, place, through, before: earlier, reach });
       return;
     }
   }
@@ -155,29 +166,38 @@ export function makeHistory(entries: Iterable<ConversationEntry> = []): History 
     return group.closed;
   }
 
+  /** Only what came since it was last asked for is put together; what is asked for of the past is not kept. */
+  function closedBefore(count: number, summary: Summary | null): Before {
+    const summaryPlace = summary?.place ?? -1;
+    if (before === null || before.summaryPlace !== summaryPlace || before.count > count) {
+      const messages = summary ? [summaryMessage(summary.body)] : [];
+      before = { summaryPlace, count: 0, messages, trust: summary ? trustOf([summary.body]) : own };
+    }
+    for (; before.count < count; before.count++) {
+      const group = groups[before.count];
+      if (group === undefined) continue;
+      const closed = closedOf(group, summary);
+      for (const one of closed.messages) before.messages.push(one);
+      if (closed.trust !== own) before.trust = lowestOf([before.trust, closed.trust]);
+    }
+    return before;
+  }
+
   function messagesFor(message: string): ModelMessage[] {
     const limit = limitOf(message);
     const own = byMessage.get(message);
     const summary = summaryFor(limit);
-    const messages: ModelMessage[] = summary ? [summaryMessage(summary.body)] : [];
-    for (let index = 0; index < limit; index++) {
-      const group = groups[index];
-      if (group === undefined) continue;
-      if (group === own) messages.push(...messagesOf(visibleOf(group, summary), { isOpen: true }));
-      else for (const one of closedOf(group, summary).messages) messages.push(one);
-    }
+    const messages = closedBefore(own?.index ?? limit, summary).messages.slice();
+    if (own) messages.push(...messagesOf(visibleOf(own, summary), { isOpen: true }));
     return messages;
   }
 
   function trust(message?: string): ViewTrust {
     const limit = limitOf(message);
     const summary = summaryFor(limit);
-    const parts = summary ? [trustOf([summary.body])] : [];
-    for (let index = 0; index < limit; index++) {
-      const group = groups[index];
-      if (group) parts.push(closedOf(group, summary).trust);
-    }
-    return lowestOf(parts);
+    const last = groups[limit - 1];
+    const { trust: lowest } = closedBefore(Math.max(0, limit - 1), summary);
+    return last ? lowestOf([lowest, trustOf(visibleOf(last, summary).map(({ body }) => body))]) : lowest;
   }
 
   function viewFor(message: string | undefined): HistoryView {
@@ -205,14 +225,13 @@ const own: ViewTrust = { trust: "maintainer", publicSources: [] };
 
 /** The lowest trust of these entries and the public sources among them. */
 export function trustOf(bodies: ConversationEntry["body"][]): ViewTrust {
-  return lowestOf(
-    bodies.map((body) => {
-      if ((body.role !== "tool" && body.role !== "summary") || body.trust === undefined) return own;
-      if (body.trust !== "public") return { trust: body.trust, publicSources: [] };
-      const sources = body.role === "tool" ? [body.source ?? body.name] : (body.sources ?? []);
-      return { trust: body.trust, publicSources: sources };
-    }),
-  );
+  const parts = bodies.flatMap((body): ViewTrust[] => {
+    if ((body.role !== "tool" && body.role !== "summary") || body.trust === undefined) return [];
+    if (body.trust !== "public") return [{ trust: body.trust, publicSources: [] }];
+    const sources = body.role === "tool" ? [body.source ?? body.name] : (body.sources ?? []);
+    return [{ trust: body.trust, publicSources: sources }];
+  });
+  return parts.length === 0 ? own : lowestOf(parts);
 }
 
 function lowestOf(parts: ViewTrust[]): ViewTrust {

@@ -68,6 +68,8 @@ export interface LoopOptions {
   startedCalls?: readonly string[];
   tools: LoopTool[];
   limits: LoopLimits;
+  /** What the run answers is stored: awaited before anything of a turn is taken in. When it rejects, the run fails. */
+  ready?: Promise<void>;
   /** Nobody waits for an answer: saying nothing is one. */
   mayBeSilent?: boolean;
   /** Aborted with an Interruption as its reason. */
@@ -210,6 +212,7 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
       signal,
     });
     for await (const event of stream) {
+      await options.ready;
       if (event.type === "text" && event.text !== "") {
         // Texts of several turns are paragraphs of one answer.
         say(turn.text === "" && state.text !== "" ? `\n\n${event.text}` : event.text, state, options);
@@ -229,6 +232,8 @@ async function runTurn(state: LoopState, options: LoopOptions, signal: AbortSign
       if (signal.aborted && (event.type === "text" || event.type === "call")) break;
     }
   } catch (error) {
+    // What was asked could not be stored: that is the failure, and it is told once.
+    await options.ready;
     turn.stop = { reason: "error", error: describeError(error) };
   }
   settle();

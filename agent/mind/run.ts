@@ -105,12 +105,16 @@ async function perform(work: RunWork, running: Running): Promise<void> {
     emit({ type: "done", reason: doneReason(stored.end.reason), text: stored.end.text, usage: noUsage });
     return;
   }
-  if (!stored.hasUserEntry) await append({ role: "user", author: work.author, channel: work.channel, text: work.text });
+  // The request may be made while the disk works; whatever comes of it waits.
+  const questionStored = stored.hasUserEntry
+    ? Promise.resolve()
+    : append({ role: "user", author: work.author, channel: work.channel, text: work.text });
+  questionStored.catch(() => undefined);
   showAgain(stored.text);
   const model = services.models.personality;
   // Once for the whole run: a key that appears meanwhile is for the next one.
   const readsPrompt = model.readsPrompt;
-  const system = readsPrompt ? await promptFor(work, services) : "";
+  const system = readsPrompt ? await promptOnce(conversation.history, () => promptFor(work, services)) : "";
   const tools = toolsFor(work, { services, readsPrompt, history: conversation.history, postPicture });
   const result = await runLoop({
     model,
@@ -124,6 +128,7 @@ async function perform(work: RunWork, running: Running): Promise<void> {
     isKnownCall: (call) => conversation.history.hasCall(call),
     startedCalls: stored.started,
     tools,
+    ready: questionStored,
     limits: services.limits,
     mayBeSilent: work.author.kind === "schedule",
     signal,
@@ -143,6 +148,7 @@ async function perform(work: RunWork, running: Running): Promise<void> {
       onFallback: ({ code, message }) => services.log("warn", "compaction.without_model", { code, reason: message }),
     }),
   });
+  await questionStored;
   if (result.reason === "parked") {
     emit({ type: "done", reason: "parked", text: result.text, usage: result.usage });
     return;
@@ -153,6 +159,17 @@ async function perform(work: RunWork, running: Running): Promise<void> {
   }
   await append(...result.unstored, { role: "end", reason: result.reason, text });
   emit({ type: "done", reason: result.reason, text, usage: result.usage });
+}
+
+/** Of conversations that are open: a prompt stays the same for as long as its conversation. */
+const prompts = new WeakMap<History, string>();
+
+async function promptOnce(history: History, read: () => Promise<string>): Promise<string> {
+  const known = prompts.get(history);
+  if (known !== undefined) return known;
+  const prompt = await read();
+  prompts.set(history, prompt);
+  return prompt;
 }
 
 function promptFor(work: RunWork, services: RunServices): Promise<string> {

@@ -197,3 +197,11 @@ test("a long text is never an operation and takes no long time", () => {
     expect(parseCommand(text).kind).toBe("help");
   }
 });
+
+test("thanks and praise are answered warmly, and only when nothing else is said", () => {
+  for (const text of ["thanks!", "Thank you so much", "well done, thanks", "@CLAWDINATOR-1 good job!"]) {
+    expect(parseCommand(text)).toMatchObject({ kind: "help", reason: "thanks" });
+  }
+  expect(parseCommand("great, now retire CLAWDINATOR-2")).toMatchObject({ kind: "help", reason: "unknown" });
+  expect(parseCommand(`${"! ".repeat(190)}x`)).toMatchObject({ reason: "unknown" });
+});

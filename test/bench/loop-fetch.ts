@@ -1,8 +1,8 @@
 /** `node loop-fetch.ts URL TURNS FIRST_BYTES`: a conversation by plain requests that grow as the mind's do; stores nothing. */
-import { question, reportTurns } from "./loop-report.ts";
+import { question, reportTurns, systemPrompt } from "./loop-report.ts";
 
 const [url = "", turns = "0", firstBytes = "0"] = process.argv.slice(2);
-const messages: { role: string; content: string }[] = [{ role: "system", content: "x".repeat(Number(firstBytes)) }];
+const messages: { role: string; content: string }[] = [{ role: "system", content: systemPrompt(Number(firstBytes)) }];
 
 await reportTurns(Number(turns), async (number) => {
   messages.push({ role: "user", content: question(number) });

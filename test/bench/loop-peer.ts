@@ -1,11 +1,11 @@
 /**
- * `node loop-peer.ts URL TURNS DIRECTORY`: the same conversation by pi-agent-core, installed in that directory; it stores
+ * `node loop-peer.ts URL TURNS FIRST_BYTES DIRECTORY`: the same conversation by pi-agent-core, installed in that directory; it stores
  * nothing.
  */
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { question, reportTurns } from "./loop-report.ts";
+import { question, reportTurns, systemPrompt } from "./loop-report.ts";
 
 interface PeerAgent {
   prompt(text: string): Promise<void>;
@@ -15,12 +15,12 @@ interface Peer {
   Agent: new (options: object) => PeerAgent;
 }
 
-const [url = "", turns = "0", directory = ""] = process.argv.slice(2);
+const [url = "", turns = "0", firstBytes = "0", directory = ""] = process.argv.slice(2);
 const entry = join(directory, "node_modules", "@mariozechner", "pi-agent-core", "dist", "index.js");
 const { Agent } = (await import(pathToFileURL(entry).href)) as Peer;
 const agent = new Agent({
   initialState: {
-    systemPrompt: "You are a maintainer bot.",
+    systemPrompt: systemPrompt(Number(firstBytes)),
     tools: [],
     thinkingLevel: "off",
     model: {

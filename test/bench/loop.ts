@@ -6,14 +6,12 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { mindFlags } from "../../agent/gateway/supervisor.ts";
 import type { LoopReport } from "./loop-report.ts";
 import type { UploadFigure } from "./upload.ts";
 
 const turns = 1000;
 const peerPackage = "@mariozechner/pi-agent-core@0.73.1";
-/** As the supervisor starts a mind. */
-const nodeFlags = ["--disable-warning=ExperimentalWarning"];
-
 export async function measureLoop(options: {
   directory: string;
   runs: number;
@@ -25,7 +23,12 @@ export async function measureLoop(options: {
   const stub = await startStub();
   try {
     const report = (script: string, parameters: string[]) =>
-      runScript(script, [stub.url, ...parameters], join(options.directory, "compile-cache"));
+      runScript(script, {
+        parameters: [stub.url, ...parameters],
+        compileCache: join(options.directory, "compile-cache"),
+        // As the supervisor starts a mind; the others as anybody would start them.
+        flags: script === "loop-mind.ts" ? mindFlags : [],
+      });
     const peer = installPeer(note);
     // Says how long the first request is, and fills the compile cache.
     await report("loop-mind.ts", ["1", join(directory, "warm")]);
@@ -37,7 +40,7 @@ export async function measureLoop(options: {
       note(`loop of ${turns} turns, run ${run + 1} of ${runs}`);
       bare.push(await report("loop-fetch.ts", [String(turns), String(firstBytes)]));
       minds.push(await report("loop-mind.ts", [String(turns), join(directory, `mind-${run}`)]));
-      if (peer.directory) peers.push(await report("loop-peer.ts", [String(turns), peer.directory]));
+      if (peer.directory) peers.push(await report("loop-peer.ts", [String(turns), String(firstBytes), peer.directory]));
     }
     return { figures: figuresOf({ bare, minds, peers }), skipped: peer.missing };
   } finally {
@@ -49,6 +52,8 @@ function figuresOf({ bare, minds, peers }: { bare: LoopReport[]; minds: LoopRepo
   /** Milliseconds a turn over the bare fetch of the same run, in the 100 turns before this one. */
   const over = (reports: LoopReport[], turn: number) =>
     reports.map((report, run) => medianBefore(report, turn) - medianBefore(bare[run] ?? report, turn));
+  const processorOver = (reports: LoopReport[], turn: number) =>
+    reports.map((report, run) => processorBefore(report, turn) - processorBefore(bare[run] ?? report, turn));
   const peer = (values: number[]) => (values.length === 0 ? {} : { peer: Math.round(median(values) * 100) / 100 });
   const growth = (reports: LoopReport[]) =>
     over(reports, turns).map((value, run) => value - (over(reports, 200)[run] ?? 0));
@@ -63,6 +68,12 @@ function figuresOf({ bare, minds, peers }: { bare: LoopReport[]; minds: LoopRepo
       ...peer(over(peers, turns)),
     },
     { name: "growth between them", unit: "ms", values: growth(minds), ...peer(growth(peers)) },
+    ...[200, turns].map((turn) => ({
+      name: `processor time beside it, at ${turn === 200 ? "200" : "1,000"} turns`,
+      unit: "ms",
+      values: processorOver(minds, turn),
+      ...peer(processorOver(peers, turn)),
+    })),
   ];
   for (const size of ["pss", "rss"] as const) {
     const atRest = (reports: LoopReport[]) => reports.map((report) => report.atRest[size]);
@@ -86,6 +97,10 @@ function figuresOf({ bare, minds, peers }: { bare: LoopReport[]; minds: LoopRepo
 
 function medianBefore({ milliseconds }: LoopReport, turn: number): number {
   return median(milliseconds.slice(turn - 100, turn));
+}
+
+function processorBefore({ processorMilliseconds }: LoopReport, turn: number): number {
+  return median(processorMilliseconds.slice(turn - 100, turn));
 }
 
 function median(values: number[]): number {
@@ -117,8 +132,11 @@ async function startStub(): Promise<{ url: string; process: ChildProcess }> {
   return { url: `http://127.0.0.1:${port}/v1`, process: child };
 }
 
-function runScript(script: string, parameters: string[], compileCache: string): Promise<LoopReport> {
-  const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, script), ...parameters], {
+function runScript(
+  script: string,
+  { parameters, compileCache, flags }: { parameters: string[]; compileCache: string; flags: string[] },
+): Promise<LoopReport> {
+  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, script), ...parameters], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
   });

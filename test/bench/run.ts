@@ -13,6 +13,7 @@ import { readLockOwner } from "../../tools/process-lock.ts";
 import { table } from "../../tools/text-table.ts";
 import { cloneProgram } from "../support/program.ts";
 import { measureDependencies } from "./dependencies.ts";
+import { measureDiscord } from "./discord.ts";
 import { measureThousand } from "./fleet-1000.ts";
 import { measureLoop } from "./loop.ts";
 import { measureUploads } from "./upload.ts";
@@ -225,7 +226,7 @@ function render(figures: Figure[]): string {
   return table([head, ...rows]);
 }
 
-/** `npm run bench -- upload` and `npm run bench -- loop` measure only that. */
+/** `npm run bench -- upload`, `npm run bench -- loop` and `npm run bench -- discord` measure only that. */
 const only = process.argv[2];
 
 try {
@@ -234,7 +235,9 @@ try {
   const loops = only === undefined || only === "loop" ? await measureLoop({ directory, runs, note }) : none;
   const uploads =
     only === undefined || only === "upload" ? await measureUploads({ directory, program, runs, note }) : none;
-  for (const { name, unit, values, ...more } of [...loops.figures, ...uploads.figures])
+  const discord =
+    only === undefined || only === "discord" ? await measureDiscord({ directory, program, runs, note }) : none;
+  for (const { name, unit, values, ...more } of [...loops.figures, ...uploads.figures, ...discord.figures])
     figures.push(figure(name, unit, values, more));
   const skipped = [loops.skipped, uploads.skipped].filter((one) => one !== null).join("; ") || null;
   writeFileSync(

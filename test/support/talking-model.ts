@@ -21,7 +21,9 @@ export async function startTalkingModel(): Promise<TalkingModel> {
     let body = "";
     for await (const chunk of request.setEncoding("utf8")) body += chunk;
     const { messages } = JSON.parse(body || "{}") as { messages?: { role: string; content: string }[] };
-    const text = messages?.findLast(({ role }) => role === "user")?.content ?? "";
+    const content = messages?.findLast(({ role }) => role === "user")?.content ?? "";
+    // What a person wrote stands behind what the program says about it.
+    const text = content.split("</message-context>\n\n").at(-1) ?? "";
     response.writeHead(200, { "content-type": "text/event-stream" });
     const answer = (): void => {
       held.delete(answer);

@@ -67,7 +67,15 @@ export async function startWireServer(wire: Wire, answers: WireAnswer[]): Promis
   let cancelled = 0;
   const server = createServer(async (request, response) => {
     const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer);
+    try {
+      for await (const part of request) parts.push(part as Buffer);
+    } catch {
+      // The client went away in the middle of its request.
+    }
+    if (!request.complete) {
+      cancelled += 1;
+      return;
+    }
     const bytes = Buffer.concat(parts);
     const body = JSON.parse(bytes.toString()) as { [key: string]: unknown };
     requests.push({ path: request.url ?? "", headers: request.headers, bytes, body });

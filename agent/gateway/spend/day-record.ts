@@ -82,7 +82,6 @@ const refusalSchema = z.object({
   /** The policy that it was judged by: another one may judge otherwise. */
   policy: z.string(),
 });
-export type RefusalRecord = z.output<typeof refusalSchema>;
 
 export const dayRecordSchema = z.object({
   formatVersion: z.literal(1),

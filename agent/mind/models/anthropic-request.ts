@@ -13,7 +13,7 @@
  * 400. Each replay therefore carries a hash of its prefix as it was sent: when system, tools or an older message have
  * changed since, the thinking stays out and text and calls remain.
  */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type {
   ContentBlockParam,
   MessageCreateParamsStreaming,
@@ -25,7 +25,8 @@ import { claudeThinkingOf, thinkingBudgetTokens } from "./known-models.ts";
 import type { ModelRequest, ToolSpec } from "./model.ts";
 import type { Thinking } from "./provider-options.ts";
 import { recordsOf, replayItems } from "./replays.ts";
-import { type AnsweredCall, type Turn, turnsOf, wireId, wireName } from "./turns.ts";
+import { type AnsweredCall, type Turn, wireId, wireName } from "./turns.ts";
+import { openList, type WireBodyOptions } from "./wire-body.ts";
 
 export const anthropicProvider = "anthropic";
 
@@ -43,64 +44,95 @@ export interface AnthropicRequestOptions {
   replaysThinking: boolean;
 }
 
-export interface AnthropicRequest {
-  body: MessageCreateParamsStreaming;
-  /** To be stored with the answer's thinking. */
-  prefixItem: { type: string; sha256: string };
+export interface AnthropicState {
+  /** Of all that was sent so far. */
+  hash: Hash;
   /** Whether thinking of earlier turns is in it. */
   hasThinking: boolean;
+  /** Of the last answer. */
+  answer: ContentBlockParam[] | null;
+  isEmpty: boolean;
 }
 
-export function anthropicRequest(request: ModelRequest, options: AnthropicRequestOptions): AnthropicRequest {
-  const tools = request.tools().map(toTool);
-  const { messages, prefix, hasThinking } = messagesOf(turnsOf(request.messages), {
-    ...options,
-    before: JSON.stringify([tools, request.system]),
-  });
-  markPreviousEnd(messages);
-  const system: TextBlockParam[] =
-    request.system.trim() === ""
-      ? []
-      : [{ type: "text", text: request.system.toWellFormed(), cache_control: { type: "ephemeral" } }];
-  const lastTool = tools.at(-1);
-  if (system.length === 0 && lastTool) lastTool.cache_control = { type: "ephemeral" };
-  const body: MessageCreateParamsStreaming = {
-    model: options.model,
-    max_tokens: options.maxOutputTokens,
-    stream: true,
-    cache_control: { type: "ephemeral" },
-    ...thinkingOf(options, messages),
-    ...(tools.length > 0 ? { tools } : {}),
-    ...(system.length > 0 ? { system } : {}),
-    messages,
+/** To be stored with the answer's thinking. */
+export interface PrefixItem {
+  type: string;
+  sha256: string;
+}
+
+export function prefixItemOf({ hash }: AnthropicState): PrefixItem {
+  return { type: prefixType, sha256: digestSoFar(hash) };
+}
+
+export function anthropicRequest(
+  request: ModelRequest,
+  options: AnthropicRequestOptions,
+): WireBodyOptions<AnthropicState> {
+  const { model, replaysThinking } = options;
+  const specs = request.tools();
+  return {
+    conversation: request.conversation,
+    key: [model, replaysThinking, request.system, ...specs],
+    messages: request.messages,
+    start: () => ({
+      hash: createHash("sha256").update(JSON.stringify([specs.map(toTool), request.system])),
+      hasThinking: false,
+      answer: null,
+      isEmpty: true,
+    }),
+    write(turns, before, isLast) {
+      const { messages, state } = messagesOf(turns, { before, isLast, model, replaysThinking });
+      if (isLast) markPreviousEnd(messages);
+      return { json: messages.map((message) => JSON.stringify(message)).join(","), state };
+    },
+    variant: ({ answer }) => JSON.stringify(thinkingOf(options, answer)),
+    head({ answer }) {
+      const tools = specs.map(toTool);
+      const system: TextBlockParam[] =
+        request.system.trim() === ""
+          ? []
+          : [{ type: "text", text: request.system.toWellFormed(), cache_control: { type: "ephemeral" } }];
+      const lastTool = tools.at(-1);
+      if (system.length === 0 && lastTool) lastTool.cache_control = { type: "ephemeral" };
+      const body: MessageCreateParamsStreaming = {
+        model,
+        max_tokens: options.maxOutputTokens,
+        stream: true,
+        cache_control: { type: "ephemeral" },
+        ...thinkingOf(options, answer),
+        ...(tools.length > 0 ? { tools } : {}),
+        ...(system.length > 0 ? { system } : {}),
+        messages: [],
+      };
+      return openList(body);
+    },
   };
-  return { body, prefixItem: { type: prefixType, sha256: prefix }, hasThinking };
 }
 
 function toTool({ name, description, inputSchema }: ToolSpec): Tool {
   return { name, description, input_schema: { ...inputSchema, type: "object" } };
 }
 
+function digestSoFar(hash: Hash): string {
+  return hash.copy().digest("hex");
+}
+
 function messagesOf(
   turns: Turn[],
-  options: { model: string; replaysThinking: boolean; before: string },
-): { messages: MessageParam[]; prefix: string; hasThinking: boolean } {
-  const hash = createHash("sha256").update(options.before);
-  let unhashed = "";
-  const prefix = (): string => {
-    hash.update(unhashed);
-    unhashed = "";
-    return hash.copy().digest("hex");
-  };
+  options: { model: string; replaysThinking: boolean; before: AnthropicState; isLast: boolean },
+): { messages: MessageParam[]; state: AnthropicState } {
+  const hash = options.before.hash.copy();
+  let { hasThinking, answer, isEmpty } = options.before;
   const messages: MessageParam[] = [];
-  let hasThinking = false;
   let pending: ContentBlockParam[] = [];
   const append = (role: "user" | "assistant", content: ContentBlockParam[]): void => {
-    unhashed += `\n${role}${JSON.stringify(content)}`;
+    hash.update(`\n${role}${JSON.stringify(content)}`);
+    isEmpty = false;
     const last = messages.at(-1);
     // Two answers in a row are one turn to the API.
     if (last?.role === role && Array.isArray(last.content)) last.content.push(...content);
     else messages.push({ role, content });
+    if (role === "assistant") answer = messages.at(-1)?.content as ContentBlockParam[];
   };
   for (const turn of turns) {
     if (turn.role === "user") {
@@ -108,16 +140,16 @@ function messagesOf(
       continue;
     }
     if (pending.length > 0) append("user", pending);
-    else if (messages.length === 0) append("user", [{ type: "text", text: "(what came before is not shown)" }]);
-    const replayed = replayedBlocks(turn, { ...options, prefix });
+    else if (isEmpty) append("user", [{ type: "text", text: "(what came before is not shown)" }]);
+    const replayed = replayedBlocks(turn, { ...options, prefix: () => digestSoFar(hash) });
     hasThinking ||= replayed?.some(isThinking) ?? false;
     append("assistant", replayed ?? toldAgain(turn));
     pending = turn.calls.map(toResult);
   }
   // The API does not continue an answer that it gave: somebody has to speak.
-  if (pending.length === 0) pending.push({ type: "text", text: "(go on)" });
-  append("user", pending);
-  return { messages, prefix: prefix(), hasThinking };
+  if (pending.length === 0 && options.isLast) pending.push({ type: "text", text: "(go on)" });
+  if (pending.length > 0) append("user", pending);
+  return { messages, state: { hash, hasThinking, answer, isEmpty } };
 }
 
 type AssistantTurn = Extract<Turn, { role: "assistant" }>;
@@ -188,12 +220,12 @@ function markPreviousEnd(messages: MessageParam[]): void {
 
 function thinkingOf(
   { model, thinking, maxOutputTokens }: AnthropicRequestOptions,
-  messages: MessageParam[],
+  answer: ContentBlockParam[] | null,
 ): Pick<MessageCreateParamsStreaming, "thinking" | "output_config"> {
   if (thinking === undefined) return {};
   const kind = claudeThinkingOf(model);
   if (kind === "budget") {
-    if (thinking === "off" || !startsWithThinking(messages)) return {};
+    if (thinking === "off" || !startsWithThinking(answer)) return {};
     const budget = Math.min(thinkingBudgetTokens[thinking], maxOutputTokens - 1);
     return budget < 1024 ? {} : { thinking: { type: "enabled", budget_tokens: budget } };
   }
@@ -207,9 +239,7 @@ function thinkingOf(
  * Models with a budget want each turn whose calls are being answered to begin with its thinking. One that another model
  * began cannot: it is ended without thinking.
  */
-function startsWithThinking(messages: MessageParam[]): boolean {
-  const content = messages.findLast(({ role }) => role === "assistant")?.content;
-  if (content === undefined || typeof content === "string" || !content.some(({ type }) => type === "tool_use"))
-    return true;
-  return content[0] !== undefined && isThinking(content[0]);
+function startsWithThinking(answer: ContentBlockParam[] | null): boolean {
+  if (answer === null || !answer.some(({ type }) => type === "tool_use")) return true;
+  return answer[0] !== undefined && isThinking(answer[0]);
 }

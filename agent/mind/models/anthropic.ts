@@ -7,15 +7,23 @@ import type {
   RawMessageStreamEvent,
 } from "@anthropic-ai/sdk/resources/messages";
 import type { Usage } from "../../protocol.ts";
-import { type AnthropicRequest, anthropicProvider, anthropicRequest } from "./anthropic-request.ts";
+import {
+  type AnthropicState,
+  anthropicProvider,
+  anthropicRequest,
+  type PrefixItem,
+  prefixItemOf,
+} from "./anthropic-request.ts";
 import { oneAttempt, requestTimeoutMs } from "./attempt.ts";
 import { brokenFailure, contextFullFailure, declinedFailure, redact } from "./failure.ts";
+import { httpFetch } from "./http-fetch.ts";
 import { keyReader } from "./keys.ts";
 import { limitsOf } from "./known-models.ts";
 import type { Model, ModelEvent, ModelRequest, ToolCall } from "./model.ts";
 import { defaultAnthropicModel, type ProviderOptions } from "./provider-options.ts";
 import { rejectedReplays, replayOf } from "./replays.ts";
 import { parseCall } from "./turns.ts";
+import { jsonBody, makeWireBodies } from "./wire-body.ts";
 
 const publicEndpoint = "https://api.anthropic.com";
 
@@ -30,6 +38,8 @@ export function anthropicModel(options: ProviderOptions): Model {
     maxOutputTokens: 8_192,
   });
   const rejected = rejectedReplays();
+  const clientFor = clients(endpoint);
+  const bodies = makeWireBodies<AnthropicState>();
 
   async function* stream(request: ModelRequest): AsyncGenerator<ModelEvent> {
     let hasThinking = false;
@@ -37,17 +47,26 @@ export function anthropicModel(options: ProviderOptions): Model {
       endpoint,
       readKey: async () => (await readKey()) ?? (await readToken()),
       async *turn(state) {
-        const client = await clientFor(endpoint, { apiKey: await readKey(), authToken: await readToken() });
-        const wire = anthropicRequest(request, {
-          model,
-          maxOutputTokens,
-          thinking: options.thinking,
-          replaysThinking: !rejected.has(request.conversation),
-        });
-        hasThinking = wire.hasThinking;
-        const events = await client.messages.create(wire.body, { signal: request.signal });
-        state.hasBegun = true;
-        yield* readTurn(events, { model, prefixItem: wire.prefixItem, key: state.key });
+        const client = await clientFor({ apiKey: await readKey(), authToken: await readToken() });
+        const body = bodies.of(
+          anthropicRequest(request, {
+            model,
+            maxOutputTokens,
+            thinking: options.thinking,
+            replaysThinking: !rejected.has(request.conversation),
+          }),
+        );
+        hasThinking = body.state.hasThinking;
+        try {
+          const events = await client.post<AsyncIterable<RawMessageStreamEvent>>("/v1/messages", {
+            ...jsonBody(body.bytes),
+            signal: request.signal,
+          });
+          state.hasBegun = true;
+          yield* readTurn(events, { model, prefixItem: prefixItemOf(body.state), key: state.key });
+        } finally {
+          body.release();
+        }
       },
       amend(failure) {
         // Thinking that is not taken back is the one thing in a request that asking again, without it, can mend.
@@ -68,19 +87,31 @@ export function anthropicModel(options: ProviderOptions): Model {
   };
 }
 
-async function clientFor(
-  baseURL: string,
-  { apiKey, authToken }: { apiKey: string | null; authToken: string | null },
-): Promise<Anthropic> {
-  const { default: Client } = await import("@anthropic-ai/sdk");
-  return new Client({
-    baseURL,
-    // Never none: the SDK would look for credentials of its own on this machine.
-    ...(apiKey === null && authToken !== null ? { authToken } : { apiKey: apiKey ?? "none" }),
-    maxRetries: 0,
-    timeout: requestTimeoutMs,
-    logLevel: "off",
-  });
+interface Keys {
+  apiKey: string | null;
+  authToken: string | null;
+}
+
+/** The same client until a key changes. */
+function clients(baseURL: string): (keys: Keys) => Promise<Anthropic> {
+  const fetch = httpFetch();
+  let last: { keys: Keys; client: Anthropic } | null = null;
+  return async (keys) => {
+    const { apiKey, authToken } = keys;
+    if (last?.keys.apiKey === apiKey && last.keys.authToken === authToken) return last.client;
+    const { default: Client } = await import("@anthropic-ai/sdk");
+    const client = new Client({
+      baseURL,
+      // Never none: the SDK would look for credentials of its own on this machine.
+      ...(apiKey === null && authToken !== null ? { authToken } : { apiKey: apiKey ?? "none" }),
+      maxRetries: 0,
+      timeout: requestTimeoutMs,
+      logLevel: "off",
+      fetch,
+    });
+    last = { keys, client };
+    return client;
+  };
 }
 
 interface Block {
@@ -91,7 +122,7 @@ interface Block {
 
 async function* readTurn(
   events: AsyncIterable<RawMessageStreamEvent>,
-  { model, prefixItem, key }: { model: string; prefixItem: AnthropicRequest["prefixItem"]; key: string | null },
+  { model, prefixItem, key }: { model: string; prefixItem: PrefixItem; key: string | null },
 ): AsyncGenerator<ModelEvent> {
   const blocks = new Map<number, Block>();
   let usage: Usage = { inputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
@@ -138,7 +169,7 @@ async function* readTurn(
 
 function* finish(
   blocks: Block[],
-  { model, prefixItem }: { model: string; prefixItem: AnthropicRequest["prefixItem"] },
+  { model, prefixItem }: { model: string; prefixItem: PrefixItem },
 ): Generator<ModelEvent> {
   const calls: ToolCall[] = [];
   const items: unknown[] = [prefixItem];

@@ -11,10 +11,11 @@ import { brokenFailure, declinedFailure, redact } from "./failure.ts";
 import { keyReader } from "./keys.ts";
 import { limitsOf } from "./known-models.ts";
 import type { Model, ModelEvent, ModelFailure, ModelRequest } from "./model.ts";
-import { openAiClient, publicOpenAiEndpoint } from "./openai-client.ts";
+import { openAiClients, publicOpenAiEndpoint } from "./openai-client.ts";
 import type { ProviderOptions } from "./provider-options.ts";
 import { recordsOf, replayItems, replayOf } from "./replays.ts";
-import { parseCall, resultText, type Turn, turnsOf, wireId, wireName } from "./turns.ts";
+import { parseCall, resultText, type Turn, wireId, wireName } from "./turns.ts";
+import { jsonBody, makeWireBodies, openList, type WireBodyOptions } from "./wire-body.ts";
 
 const provider = "openai-compatible";
 
@@ -26,18 +27,27 @@ export function openAiChatModel(options: ProviderOptions): Model {
   const readKey = keyReader({ ...options, variable: options.environment.OPENAI_API_KEY });
   let model = options.model ?? (options.environment.OPENAI_MODEL || undefined);
   const known = (): string => model ?? "(the endpoint's first model)";
+  const clientFor = openAiClients(endpoint);
+  const bodies = makeWireBodies<null>();
 
   async function* stream(request: ModelRequest): AsyncGenerator<ModelEvent> {
     yield* oneAttempt(request, {
       endpoint,
       readKey,
       async *turn(state) {
-        const client = await openAiClient(endpoint, state.key);
+        const client = await clientFor(state.key);
         model ??= await firstModel(client, request.signal);
-        const body = chatRequest(request, { ...options, model, endpoint });
-        const chunks = await client.chat.completions.create(body, { signal: request.signal });
-        state.hasBegun = true;
-        yield* readTurn(chunks, { model, key: state.key });
+        const body = bodies.of(chatRequest(request, { ...options, model, endpoint }));
+        try {
+          const chunks = await client.post<AsyncIterable<ChatCompletionChunk>>("/chat/completions", {
+            ...jsonBody(body.bytes),
+            signal: request.signal,
+          });
+          state.hasBegun = true;
+          yield* readTurn(chunks, { model, key: state.key });
+        } finally {
+          body.release();
+        }
       },
     });
   }
@@ -60,28 +70,45 @@ async function firstModel(client: OpenAI, signal: AbortSignal): Promise<string> 
 
 type ChatOptions = Pick<ProviderOptions, "thinking" | "maxOutputTokens"> & { model: string; endpoint: string };
 
-function chatRequest(request: ModelRequest, options: ChatOptions): ChatCompletionCreateParamsStreaming {
+function chatRequest(request: ModelRequest, options: ChatOptions): WireBodyOptions<null> {
   const { model, thinking, maxOutputTokens } = options;
   const tools = request.tools();
-  const isOpenAi = URL.canParse(options.endpoint) && new URL(options.endpoint).hostname === "api.openai.com";
-  const system: ChatCompletionMessageParam[] =
-    request.system.trim() === "" ? [] : [{ role: "system", content: request.system.toWellFormed() }];
   return {
-    model,
-    stream: true,
-    stream_options: { include_usage: true },
-    // Only OpenAI knows the new name of this limit, and its newer models refuse the old one.
-    ...(maxOutputTokens === undefined ? {} : { [isOpenAi ? "max_completion_tokens" : "max_tokens"]: maxOutputTokens }),
-    ...(thinking === undefined ? {} : { reasoning_effort: thinking === "off" ? "none" : thinking }),
-    ...(tools.length > 0
-      ? {
-          tools: tools.map(({ name, description, inputSchema }) => ({
-            type: "function" as const,
-            function: { name, description, parameters: inputSchema },
-          })),
-        }
-      : {}),
-    messages: [...system, ...alternating(turnsOf(request.messages).flatMap((turn) => toMessages(turn, model)))],
+    conversation: request.conversation,
+    key: [model, request.system, ...tools],
+    messages: request.messages,
+    start: () => null,
+    write: (turns) => ({
+      json: alternating(turns.flatMap((turn) => toMessages(turn, model)))
+        .map((message) => JSON.stringify(message))
+        .join(","),
+      state: null,
+    }),
+    head: () => {
+      const isOpenAi = URL.canParse(options.endpoint) && new URL(options.endpoint).hostname === "api.openai.com";
+      const system: ChatCompletionMessageParam[] =
+        request.system.trim() === "" ? [] : [{ role: "system", content: request.system.toWellFormed() }];
+      const body: ChatCompletionCreateParamsStreaming = {
+        model,
+        stream: true,
+        stream_options: { include_usage: true },
+        // Only OpenAI knows the new name of this limit, and its newer models refuse the old one.
+        ...(maxOutputTokens === undefined
+          ? {}
+          : { [isOpenAi ? "max_completion_tokens" : "max_tokens"]: maxOutputTokens }),
+        ...(thinking === undefined ? {} : { reasoning_effort: thinking === "off" ? "none" : thinking }),
+        ...(tools.length > 0
+          ? {
+              tools: tools.map(({ name, description, inputSchema }) => ({
+                type: "function" as const,
+                function: { name, description, parameters: inputSchema },
+              })),
+            }
+          : {}),
+        messages: system,
+      };
+      return openList(body);
+    },
   };
 }
 

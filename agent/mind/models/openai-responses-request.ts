@@ -11,7 +11,8 @@ import { gptLeastEffort, gptReasons } from "./known-models.ts";
 import type { ModelRequest, ToolSpec } from "./model.ts";
 import type { Thinking } from "./provider-options.ts";
 import { recordsOf, replayItems } from "./replays.ts";
-import { resultText, type Turn, turnsOf, wireId, wireName } from "./turns.ts";
+import { resultText, type Turn, wireId, wireName } from "./turns.ts";
+import { openList, type WireBodyOptions } from "./wire-body.ts";
 
 export const openAiProvider = "openai";
 
@@ -26,31 +27,48 @@ export interface ResponsesRequestOptions {
   replaysReasoning: boolean;
 }
 
-export interface ResponsesRequest {
-  body: ResponseCreateParamsStreaming;
-  /** Whether reasoning of earlier turns is in it. */
+export interface ResponsesState {
+  /** Whether reasoning of earlier turns is in the list. */
   hasReasoning: boolean;
 }
 
-export function responsesRequest(request: ModelRequest, options: ResponsesRequestOptions): ResponsesRequest {
-  const tools = request.tools().map(toTool);
-  const input = turnsOf(request.messages).flatMap((turn) => toItems(turn, options));
-  const reasons = gptReasons(options.model);
-  const body: ResponseCreateParamsStreaming = {
-    model: options.model,
-    stream: true,
-    store: false,
-    ...(reasons ? { include: ["reasoning.encrypted_content"] } : {}),
-    ...(reasons && options.thinking !== undefined
-      ? { reasoning: { effort: options.thinking === "off" ? gptLeastEffort(options.model) : options.thinking } }
-      : {}),
-    max_output_tokens: options.maxOutputTokens,
-    prompt_cache_key: wireId(request.conversation, maxIdCharacters),
-    ...(tools.length > 0 ? { tools, parallel_tool_calls: true } : {}),
-    ...(request.system.trim() === "" ? {} : { instructions: request.system.toWellFormed() }),
-    input,
+export function responsesRequest(
+  request: ModelRequest,
+  options: ResponsesRequestOptions,
+): WireBodyOptions<ResponsesState> {
+  const { model, replaysReasoning } = options;
+  const tools = request.tools();
+  return {
+    conversation: request.conversation,
+    key: [model, replaysReasoning, request.system, ...tools],
+    messages: request.messages,
+    start: () => ({ hasReasoning: false }),
+    write(turns, { hasReasoning }) {
+      const items = turns.flatMap((turn) => toItems(turn, options));
+      return {
+        json: items.map((item) => JSON.stringify(item)).join(","),
+        state: { hasReasoning: hasReasoning || items.some(({ type }) => type === "reasoning") },
+      };
+    },
+    head() {
+      const reasons = gptReasons(model);
+      const body: ResponseCreateParamsStreaming = {
+        model,
+        stream: true,
+        store: false,
+        ...(reasons ? { include: ["reasoning.encrypted_content"] } : {}),
+        ...(reasons && options.thinking !== undefined
+          ? { reasoning: { effort: options.thinking === "off" ? gptLeastEffort(model) : options.thinking } }
+          : {}),
+        max_output_tokens: options.maxOutputTokens,
+        prompt_cache_key: wireId(request.conversation, maxIdCharacters),
+        ...(tools.length > 0 ? { tools: tools.map(toTool), parallel_tool_calls: true } : {}),
+        ...(request.system.trim() === "" ? {} : { instructions: request.system.toWellFormed() }),
+        input: [],
+      };
+      return openList(body);
+    },
   };
-  return { body, hasReasoning: input.some(({ type }) => type === "reasoning") };
 }
 
 /** Not strict: strict schemas forbid optional fields, and the tools check their input themselves. */

@@ -11,11 +11,12 @@ import { brokenFailure, declinedFailure, redact, reportedFailure } from "./failu
 import { keyReader } from "./keys.ts";
 import { limitsOf } from "./known-models.ts";
 import type { Model, ModelEvent, ModelFailure, ModelRequest } from "./model.ts";
-import { openAiClient, publicOpenAiEndpoint } from "./openai-client.ts";
-import { openAiProvider, responsesRequest } from "./openai-responses-request.ts";
+import { openAiClients, publicOpenAiEndpoint } from "./openai-client.ts";
+import { openAiProvider, type ResponsesState, responsesRequest } from "./openai-responses-request.ts";
 import { defaultOpenAiModel, type ProviderOptions } from "./provider-options.ts";
 import { rejectedReplays, replayOf } from "./replays.ts";
 import { parseCall } from "./turns.ts";
+import { jsonBody, makeWireBodies } from "./wire-body.ts";
 
 export function openAiResponsesModel(options: ProviderOptions): Model {
   const model = options.model ?? defaultOpenAiModel;
@@ -26,6 +27,8 @@ export function openAiResponsesModel(options: ProviderOptions): Model {
     maxOutputTokens: 8_192,
   });
   const rejected = rejectedReplays();
+  const clientFor = openAiClients(endpoint);
+  const bodies = makeWireBodies<ResponsesState>();
 
   async function* stream(request: ModelRequest): AsyncGenerator<ModelEvent> {
     let hasReasoning = false;
@@ -33,17 +36,26 @@ export function openAiResponsesModel(options: ProviderOptions): Model {
       endpoint,
       readKey,
       async *turn(state) {
-        const client = await openAiClient(endpoint, state.key);
-        const wire = responsesRequest(request, {
-          model,
-          maxOutputTokens,
-          thinking: options.thinking,
-          replaysReasoning: !rejected.has(request.conversation),
-        });
-        hasReasoning = wire.hasReasoning;
-        const events = await client.responses.create(wire.body, { signal: request.signal });
-        state.hasBegun = true;
-        yield* readTurn(events, { model, endpoint, key: state.key });
+        const client = await clientFor(state.key);
+        const body = bodies.of(
+          responsesRequest(request, {
+            model,
+            maxOutputTokens,
+            thinking: options.thinking,
+            replaysReasoning: !rejected.has(request.conversation),
+          }),
+        );
+        hasReasoning = body.state.hasReasoning;
+        try {
+          const events = await client.post<AsyncIterable<ResponseStreamEvent>>("/responses", {
+            ...jsonBody(body.bytes),
+            signal: request.signal,
+          });
+          state.hasBegun = true;
+          yield* readTurn(events, { model, endpoint, key: state.key });
+        } finally {
+          body.release();
+        }
       },
       amend(failure) {
         // Reasoning of another account is refused, and asking again without it is what mends that.

@@ -34,6 +34,7 @@ type Choice = NonNullable<Config["models"]["personality"]>;
 
 const anthropicKey = "anthropic-api-key";
 const openAiKey = "openai-api-key";
+const openAiHost = "api.openai.com";
 
 /** Providers and their SDKs are loaded when they are first needed. */
 export async function selectModels(
@@ -116,11 +117,22 @@ function defaultPersonality(environment: NodeJS.ProcessEnv, keys: { anthropic: b
 
 async function provide(choice: Choice, environment: NodeJS.ProcessEnv, { keyFile }: SelectOptions): Promise<Model> {
   const { provider, price: _price, ...settings } = choice;
-  const keyFileIfThere = keyFile(provider === "anthropic" ? anthropicKey : openAiKey);
-  const options: ProviderOptions = { ...settings, keyFileIfThere, environment };
+  // The fleet's key for OpenAI is nobody else's business: another endpoint gets the key that was named for it, or none.
+  const isAnothers = provider === "openai-compatible" && hostOf(settings, environment) !== openAiHost;
+  const name = provider === "anthropic" ? anthropicKey : openAiKey;
+  const options: ProviderOptions = {
+    ...settings,
+    ...(isAnothers ? {} : { keyFileIfThere: keyFile(name) }),
+    environment,
+  };
   if (provider === "anthropic") return (await import("./anthropic.ts")).anthropicModel(options);
   if (provider === "openai") return (await import("./openai-responses.ts")).openAiResponsesModel(options);
   return (await import("./openai-chat.ts")).openAiChatModel(options);
+}
+
+function hostOf({ baseUrl }: Pick<Choice, "baseUrl">, { OPENAI_BASE_URL }: NodeJS.ProcessEnv): string {
+  const address = baseUrl ?? OPENAI_BASE_URL;
+  return address && URL.canParse(address) ? new URL(address).hostname : openAiHost;
 }
 
 function unique(models: Model[]): Model[] {

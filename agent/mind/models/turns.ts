@@ -30,7 +30,7 @@ export function turnsOf(messages: readonly ModelMessage[]): Turn[] {
       const text = userText(message);
       if (last?.role === "user") last.texts.push(text);
       else turns.push({ role: "user", texts: [text] });
-    } else if (message.role === "assistant" && (message.text.trim() !== "" || message.calls.length > 0)) {
+    } else if (message.role === "assistant" && isSaid(message)) {
       const { text, calls, replay } = message;
       turns.push({
         role: "assistant",
@@ -41,6 +41,11 @@ export function turnsOf(messages: readonly ModelMessage[]): Turn[] {
     }
   }
   return turns;
+}
+
+/** A turn without text and calls is no turn to any interface. */
+export function isSaid({ text, calls }: Extract<ModelMessage, { role: "assistant" }>): boolean {
+  return calls.length > 0 || text.trim() !== "";
 }
 
 function answered(

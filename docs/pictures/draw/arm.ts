@@ -49,7 +49,7 @@ ${place({ x: hand.x, y: hand.y, rotate: hand.angle, flip: side === "chrome", sca
 }
 
 /** Points up from its wrist at (0, 0). */
-export function claw(side: "red" | "chrome", open: number): string {
+function claw(side: "red" | "chrome", open: number): string {
   const fill = side === "red" ? "url(#shell)" : "url(#chrome)";
   const shade = side === "red" ? "#ffb08e" : "#ffffff";
   const mark = side === "red" ? "#8f1f0d" : "#5d6b78";

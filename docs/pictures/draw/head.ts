@@ -90,7 +90,7 @@ ${mouth === "open" ? '<path d="M-11 13Q0 10 11 13L10 17H-10Z" fill="#fffaf2"/>' 
 <circle cx="-19" cy="20" r="1.700" fill="#4a5763"/><circle cx="19" cy="20" r="1.700" fill="#4a5763"/>`;
 }
 
-export function shades(): string {
+function shades(): string {
   return svg`<path d="M-38 -15L-4 -15Q0 -12 4 -15L38 -15L36 -5C34 6 24 9 16 8C7 7 4 0 2 -7Q0 -9 -2 -7C-4 0 -7 7 -16 8C-24 9 -34 6 -36 -5Z" fill="#0d1013" stroke="${ink}" stroke-width="3" stroke-linejoin="round"/>
 <path d="M-31 -10L-22 -10L-28 2Z" fill="#62707d"/><path d="M9 -10L18 -10L12 2Z" fill="#62707d"/>`;
 }

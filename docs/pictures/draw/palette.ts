@@ -1,17 +1,10 @@
 /** Colours of every picture, and the gradients that they share. */
 export const ink = "#230c0a";
-export const shell = "#e4432c";
-export const shellLight = "#ff8560";
-export const shellDark = "#a8230f";
-export const leather = "#20262d";
-export const leatherLight = "#465260";
 export const ember = "#ff7a45";
 export const bone = "#f3ece2";
 export const gold = "#f2b93b";
 export const good = "#4fc98a";
 export const screen = "#8fe0ff";
-export const steel = "#b9c5d0";
-export const steelDark = "#4a5763";
 
 export const gradients = `
 <linearGradient id="shell" x1="0.2" y1="0" x2="0.7" y2="1"><stop offset="0" stop-color="#ff7a58"/><stop offset="0.45" stop-color="#e4432c"/><stop offset="1" stop-color="#b42a14"/></linearGradient>

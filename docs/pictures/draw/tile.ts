@@ -3,7 +3,7 @@ import { type Backdrop, backdrops, gradients } from "./palette.ts";
 import { svg } from "./svg.ts";
 
 /** Units of a scene, each way. */
-export const sceneSize = 240;
+const sceneSize = 240;
 
 /** A whole frame as SVG of `pixels` by `pixels`. */
 export function tile(options: { backdrop: Backdrop; pixels: number; content: string }): string {

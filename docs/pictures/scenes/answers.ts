@@ -198,8 +198,8 @@ export const answers: Scene[] = [
             mouth: up > 0.5 ? "frown" : "flat",
             brow: -14 * up,
             lookY: -0.6 * up,
-            antennae: [up * 16, up * 16],
-            glow: 0.5,
+            antennae: [up * 16 + swing(t) * 4, up * 16 - swing(t) * 4],
+            glow: 0.5 + 0.2 * swing(t),
           },
         }),
       ].join("");
@@ -278,7 +278,13 @@ export const answers: Scene[] = [
           bob: -up * 2,
           red: { x: -40, y: -34, angle: 190, open: 0.1, size: 0.9 },
           chrome: { x: 48 + up * 18, y: -40 - up * 60, angle: 150 - up * 178, open: 0.04, size: 0.9, elbow: 1.2 },
-          face: { mouth: "flat", brow: 10, glow: 0.45 + up * 0.55, antennae: [-up * 10, -up * 10], tilt: up * 2 },
+          face: {
+            mouth: "flat",
+            brow: 10,
+            glow: 0.45 + up * 0.55,
+            antennae: [-up * 10 + swing(t, 1) * 4, -up * 10 - swing(t, 1) * 4],
+            tilt: up * 2,
+          },
         }),
       ].join("");
     },

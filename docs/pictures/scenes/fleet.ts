@@ -50,7 +50,11 @@ export const fleet: Scene[] = [
           scale: 0.98 + open * 0.12,
           red: { x: -40, y: -40 - open * 8 },
           chrome: { x: 40, y: -40 - open * 8 },
-          face: { glow: keys(t, [0, 0.1], [0.3, 0.4], [0.45, 1], [0.85, 0.8], [1, 0.1]), mouth: "grin" },
+          face: {
+            glow: keys(t, [0, 0.1], [0.3, 0.4], [0.45, 1], [0.85, 0.8], [1, 0.1]),
+            antennae: [swing(t) * 5, -swing(t) * 5],
+            mouth: "grin",
+          },
         }),
         door(false),
         door(true),

@@ -80,7 +80,7 @@ export const quiet: Scene[] = [
       return [
         shadow(),
         figure({
-          bob: on ? 1 : 0,
+          bob: (on ? 1 : 0) + swing(t) * 1.5,
           red: { x: -36, y: -40, angle: 70, open: 0.05, elbow: 1 },
           chrome: { x: 36, y: -48, angle: -70, open: 0.05, elbow: 1 },
           face: {
@@ -88,6 +88,7 @@ export const quiet: Scene[] = [
             mouth: on ? "grin" : "flat",
             brow: on ? 8 : 0,
             lookY: on ? 0 : -0.8,
+            antennae: [swing(t) * 6, -swing(t) * 6],
             glow: on ? 0 : 0.6,
             tilt: on ? 4 : 0,
           },
@@ -268,7 +269,14 @@ export const quiet: Scene[] = [
         figure({
           red: { x: -44, y: -42, angle: -50, open: 0.5 },
           chrome: { x: 46, y: -60 + shake * 0.4, angle: 30, open: 0.2, size: 0.85 },
-          face: { lookX: 0.7, lookY: 0.5 - fly * 1.4, mouth: "frown", brow: -14, glow: 0.4, antennae: [12, 12] },
+          face: {
+            lookX: 0.7,
+            lookY: 0.5 - fly * 1.4,
+            mouth: "frown",
+            brow: -14,
+            glow: 0.4,
+            antennae: [12 + swing(t) * 5, 12 - swing(t) * 5],
+          },
         }),
         place(
           { x: 194, y: 150 + shake, rotate: 200 + shake },

@@ -135,9 +135,6 @@ test("who began an operation owns it first; another holder takes it only when th
   await first.start(approval);
   expect(await bench.tick(second)).toMatchObject({ owner: "i-1", state: "running" });
   expect(bench.runs).toEqual([]);
-  // Begun again by another one, it is still the first one's.
-  await second.start(approval);
-  expect(await bench.tick(second)).toMatchObject({ owner: "i-1" });
   bench.advance(ownerLeaseMs - 5_000);
   await bench.tick(second);
   expect(bench.runs).toEqual([]);
@@ -147,6 +144,19 @@ test("who began an operation owns it first; another holder takes it only when th
   expect(bench.runs).toEqual(["i-2 measure", "i-2 weld"]);
   await bench.tick(first);
   expect(bench.runs).toHaveLength(2);
+});
+
+test("whoever plans and begins it last owns it while nothing of it has run; after that nobody takes it by that", async () => {
+  const bench = await open();
+  const [first, second] = [bench.gateway("i-1"), bench.gateway("i-2")];
+  await first.start(approval);
+  await second.start(approval);
+  expect(await bench.tick(first)).toMatchObject({ owner: "i-2", state: "running" });
+  expect(bench.runs).toEqual([]);
+  expect(await bench.tick(second)).toMatchObject({ state: "succeeded" });
+  await first.start(approval);
+  await bench.tick(first);
+  expect(bench.runs).toEqual(["i-2 measure", "i-2 weld"]);
 });
 
 test("the one that began it runs it, also before it holds a name again", async () => {

@@ -1,4 +1,6 @@
 /** Compaction over long conversations in real files, and over whatever conversations chance makes. */
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readConversation } from "../../../agent/conversations.ts";
@@ -77,6 +79,52 @@ test("20 planted facts outlive 500 turns, several restarts and compactions; ever
   expect(stored).toEqual(written);
   expect(stored.filter(({ body }) => body.role === "user")).toHaveLength(500);
 }, 60_000);
+
+test("a summary that a crash tore is made again, and what it stood for is there meanwhile", async () => {
+  const directory = temporaryDirectory();
+  const place = { directory, conversation: "talk", epoch: 1 };
+  const say = conversationScript();
+  const first = makeConversationPool();
+  const before = await first.open(place);
+  for (let turn = 0; turn < 200; turn++)
+    await Promise.all(
+      [say.user(`t${turn}`, "q".repeat(90)), say.end(`t${turn}`, "")].map((entry) => before.append(entry)),
+    );
+  await before.append(say.user("m1", "and now?"));
+  await before.close();
+  await first.close();
+  const torn = JSON.stringify(say.summary("m1", "t150.1", "They talked."));
+  for (const length of [1, torn.length / 2, torn.length - 1]) {
+    appendFileSync(join(directory, "talk", "1.jsonl"), torn.slice(0, length));
+    const pool = makeConversationPool();
+    const conversation = await pool.open(place);
+    expect(conversation.history.messagesFor("m1")).toHaveLength(201);
+    await conversation.close();
+    await pool.close();
+  }
+  const pool = makeConversationPool();
+  const { history, append, close } = await pool.open(place);
+  const beforeTurn = makeCompaction({
+    history,
+    message: "m1",
+    conversation: "talk",
+    run: null,
+    model,
+    summaries: scriptedSummarizer(),
+    contextTokens: 8_000,
+    system: "",
+    tools: () => [],
+    append: (body) => append({ formatVersion: 1, id: `m1.${history.countOf("m1")}`, at: 1, message: "m1", body }),
+  });
+  const messages = history.messagesFor("m1");
+  const signal = new AbortController().signal;
+  const replaced = await beforeTurn({ messages, isFull: false, inputTokens: null, signal });
+  await close();
+  await pool.close();
+  expect(replaced?.length).toBeLessThan(100);
+  const stored = await readConversation({ directory, conversation: "talk" });
+  expect(makeHistory(stored).messagesFor("m1")).toEqual(replaced);
+});
 
 /** What happens in a conversation, by chance: several messages at once, calls with and without results, notices. */
 const eventArbitrary = fc.record({

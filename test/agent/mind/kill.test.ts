@@ -73,7 +73,11 @@ const points: Point[] = [
   ["between two calls", ({ model }) => model.holdAt('"instance_launch"', -40)],
   ["behind the last call, before its end", ({ model }) => model.holdAt('"finish_reason":"tool_calls"')],
   ["in the middle of a proposal", (world) => world.holdProposal()],
-  ["right after a proposal's result", (world, run) => seen(world, run, succeeded("instance_launch"))],
+  [
+    "right after a proposal's result",
+    // Held there: what follows must not run twice, so a mind that is killed within it may never run it.
+    (world, run) => Promise.all([world.model.holdAt('"send"', -20), seen(world, run, succeeded("instance_launch"))]),
+  ],
   ["in a later turn's call", ({ model }) => model.holdAt('"send"', 3)],
   ["in the middle of a tool that must not run twice", ({ home }) => held(home)],
   ["right after its result", (world, run) => seen(world, run, succeeded("send"))],

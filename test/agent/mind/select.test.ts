@@ -79,3 +79,17 @@ test("fallbacks take over, and what one purpose found out another knows", async 
   expect(await words(models.summaries)).toBe("Short.");
   expect(first.requests).toHaveLength(1);
 });
+
+test("the fleet's key for OpenAI is not sent to another endpoint, a key that was named for it is", async () => {
+  const hello = { stream: [{ delta: { content: "Hello" } }, { finish: "stop" }] };
+  const server = await startOpenAiServer([hello, hello]);
+  const compatible = { provider: "openai-compatible", baseUrl: server.baseUrl, model: "m" };
+  const { models, keyFile } = await selected({ personality: compatible });
+  writeFileSync(keyFile("openai-api-key"), "sk-the-fleets-own-key\n");
+  await models.refresh();
+  for await (const _event of models.personality.stream(modelRequest()));
+  writeFileSync(keyFile("named"), "sk-named-for-it\n");
+  const named = await selected({ personality: { ...compatible, apiKeyFile: keyFile("named") } });
+  for await (const _event of named.models.personality.stream(modelRequest()));
+  expect(server.requests.map(({ authorization }) => authorization)).toEqual([undefined, "Bearer sk-named-for-it"]);
+});

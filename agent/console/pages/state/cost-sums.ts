@@ -71,7 +71,7 @@ function labelOf(line: CostLine, by: SumBy): string {
   return by === "purpose" ? line.purpose : line.name;
 }
 
-export function modelLabel({ provider, model }: { provider: string; model: string }): string {
+function modelLabel({ provider, model }: { provider: string; model: string }): string {
   return provider === "anthropic" || provider === "openai" || model === provider ? model : `${model} (${provider})`;
 }
 
