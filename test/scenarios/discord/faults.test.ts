@@ -24,7 +24,10 @@ async function eachOnce(options: {
 }): Promise<void> {
   const { server, fleet, asked, timeoutMs = 45_000 } = options;
   const wait = { timeoutMs, what: `an answer to each\n${fleet.output().slice(-4_000)}` };
-  await waitFor(() => asked.every((one) => answersTo(server, one).length > 0), wait);
+  await waitFor(() => asked.every((one) => answersTo(server, one).length > 0), wait).catch((error: unknown) => {
+    const counts = asked.map((one) => answersTo(server, one).length);
+    throw new Error(`answers to each question: ${counts}`, { cause: error });
+  });
   const last = server.say("josh", "general", question);
   await waitFor(() => answersTo(server, last).length > 0, wait);
   expect(asked.map((one) => answersTo(server, one).length)).toEqual(asked.map(() => 1));
@@ -95,7 +98,7 @@ test("a channel that is deleted and a permission that is revoked are told, and t
   expect(check.detail).toMatch(/send|Send|permission/i);
   server.restore(home, "SEND_MESSAGES");
   // It looks again by itself, once a minute.
-  await eachOnce({ server, fleet, asked: [...unanswerable, ...ask(server, 1)], timeoutMs: 100_000 });
+  await eachOnce({ server, fleet, asked: [...unanswerable, ...ask(server, 1)], timeoutMs: 75_000 });
   expect(fleet.pid()).toBeDefined();
 }, 240_000);
 

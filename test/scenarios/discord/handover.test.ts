@@ -8,7 +8,10 @@ import { waitFor } from "../../support/wait.ts";
 const home = "clawdributors-test";
 
 test("each question before, during and after a replacement is answered once, and a card moves along", async () => {
-  const server = await startDiscord({ areLimitsOn: false });
+  const server = await startDiscord({
+    areLimitsOn: false,
+    bots: [{ name: "CLAWDINATOR-1" }, { name: "CLAWDINATOR-2" }, { name: "CLAWDINATOR-3" }],
+  });
   const fleet = await startDiscordFleet({ server, config: { conversations: { mode: "queue" } } });
   const launch = await fleet.propose("spawn a sibling");
   await fleet.approve(launch.id);

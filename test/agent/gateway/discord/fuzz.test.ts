@@ -114,7 +114,7 @@ test(`after ${events} damaged events (seed ${seed}) it answers as before`, async
   const pid = fleet.pid();
   const bot = server.user("CLAWDINATOR-1").id;
   const random = seeded(seed);
-  const all = samples(server).filter(({ type }) => new RegExp(process.env.FUZZ_ONLY ?? ".").test(type));
+  const all = samples(server);
   for (let count = 0; count < events; count++) {
     const { type, data } = all[Math.floor(random() * all.length)]!;
     server.gateway.dispatchToBot(bot, random() < 0.01 ? `${type}_X` : type, mutated(data, random));
@@ -123,7 +123,6 @@ test(`after ${events} damaged events (seed ${seed}) it answers as before`, async
     if (count % 500 === 499) await new Promise((resolve) => setImmediate(resolve));
   }
   await connected(fleet, server);
-  const begun = performance.now();
   const asked = server.say("josh", "clawdributors-test", "@CLAWDINATOR-1 version");
   const answer = await waitFor(
     () => server.posts("clawdributors-test").find(({ reference }) => reference === asked.id),
@@ -135,8 +134,6 @@ test(`after ${events} damaged events (seed ${seed}) it answers as before`, async
 ${server.requests.slice(-5).map(({ route, status }) => `${route} ${status}`)}\n${fleet.output().slice(-3_000)}`,
     );
   });
-  console.log(performance.now() - begun);
-  console.log(Object.entries(Object.groupBy(server.requests, (r) => `${r.route} ${r.status}`)).map(([k, v]) => `${k} ${v?.length}`).join("\n"));
   await waitFor(() => answer.content.includes("runs version"));
   expect(fleet.pid()).toBe(pid);
   expect(await fleet.json("approvals", "list")).toEqual({ approvals: [] });
