@@ -2,6 +2,7 @@
  * A deterministic model without a key: it understands the documented sentences of `docs/interpreter.md`, makes the one
  * tool call that a sentence means, and tells the result in plain words.
  */
+import { howToApprove } from "../../approval-words.ts";
 import { parseCommand } from "../../commands.ts";
 import { nameSources } from "../../public-sources.ts";
 import { proposalOf } from "../proposal.ts";
@@ -72,7 +73,7 @@ function describeProposal(proposal: NonNullable<ReturnType<typeof proposalOf>>, 
     `Proposed: ${summary}`,
     ...notes,
     `Nothing happens until ${who} this plan, within ${timeLeft(expiresAt - now)}.`,
-    `Approve it on the console's Approvals page, or with: \`clawdinator approvals approve ${approval}\``,
+    howToApprove(approval),
   ].join("\n");
 }
 

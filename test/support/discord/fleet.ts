@@ -1,6 +1,6 @@
 /** A real fleet whose bots are at a local Discord server: its settings, its tokens as secrets, its maintainers. */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ApprovalView } from "../../../agent/protocol.ts";
 import type { Policy } from "../../../tools/policy.ts";
 import { type FleetOptions, makeFleet, type TestFleet } from "../fleet.ts";
@@ -18,7 +18,7 @@ export interface DiscordFleetOptions extends FleetOptions {
 }
 
 /** Settings for `channels.discord` that listen to the first guild's channels. */
-export function discordSettings(options: Pick<DiscordFleetOptions, "server" | "maintainers" | "settings">) {
+function discordSettings(options: Pick<DiscordFleetOptions, "server" | "maintainers" | "settings">) {
   const { server, maintainers = { josh: "1" }, settings = {} } = options;
   const guild = server.guild();
   const names = [...server.world.channels.values()].filter((one) => one.guild === guild.id).map(({ name }) => name);
@@ -40,17 +40,18 @@ export function makeDiscordFleet(options: DiscordFleetOptions): TestFleet {
   const fleet = makeFleet({ ...rest, config: { ...config, channels } });
   for (const bot of server.world.users.values()) {
     if (!bot.isBot || bot.token === "" || (tokens && !tokens.includes(bot.name))) continue;
-    putToken(fleet.home, { name: bot.name, token: bot.token });
+    // As `clawdinator secrets put` keeps it for one name.
+    putToken(fleet.home, { secret: join(bot.name, "discord-token"), token: bot.token });
   }
   return fleet;
 }
 
-/** As `clawdinator secrets put` keeps it for one name. */
-export function putToken(home: string, { name, token }: { name: string; token: string }): void {
-  const directory = join(home, "secrets", name);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+/** As a secret's file; `secret` is its path below the others. */
+export function putToken(home: string, { secret, token }: { secret: string; token: string }): void {
+  const path = join(home, "secrets", secret);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   chmodSync(join(home, "secrets"), 0o700);
-  writeFileSync(join(directory, "discord-token"), token, { mode: 0o600 });
+  writeFileSync(path, token, { mode: 0o600 });
 }
 
 export async function startDiscordFleet(options: DiscordFleetOptions): Promise<TestFleet> {

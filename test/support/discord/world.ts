@@ -106,7 +106,7 @@ export interface World {
 }
 
 /** Discord's own zero of time. */
-export const discordEpochMs = 1_420_070_400_000;
+const discordEpochMs = 1_420_070_400_000;
 
 export function makeWorld(clockOffsetMs: number): World {
   let last = 0n;

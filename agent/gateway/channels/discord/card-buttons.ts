@@ -3,6 +3,7 @@ import type { ButtonInteraction, ModalSubmitInteraction } from "discord.js";
 import type { ApprovalView, Decision } from "../../../protocol.ts";
 import type { Approvals } from "../../approvals.ts";
 import type { Actor } from "../../maintainers.ts";
+import { again } from "./again.ts";
 import { renderDetails } from "./card-details.ts";
 import type { ButtonRecord, CardRecords } from "./card-records.ts";
 import { oneLine, plain } from "./card-text.ts";
@@ -75,7 +76,7 @@ export function createCardButtons(options: {
     const [admission, approval] = found;
     if (!admission.admitted) return visit.answer(refusalText);
     if (approval?.state !== "pending") return visit.answer(await decidedText(approval));
-    await visit.interaction.showModal({
+    const modal = {
       custom_id: visit.interaction.customId,
       title: `Reject ${id}`,
       components: [
@@ -93,7 +94,8 @@ export function createCardButtons(options: {
           ],
         },
       ],
-    });
+    };
+    await again(() => visit.interaction.showModal(modal));
   }
 
   async function showDetails(visit: Visit<ButtonInteraction>, { approval: id }: ButtonRecord): Promise<void> {

@@ -4,6 +4,7 @@ import type { Memory } from "../../../../memory/index.ts";
 import { openMemory } from "../../../../memory/index.ts";
 import { cost } from "../../../../tools/cost.ts";
 import type { CostReport } from "../../../../tools/cost-report.ts";
+import type { FleetStatus } from "../../../../tools/fleet/model.ts";
 import type { FleetServices } from "../../../../tools/fleet/services.ts";
 import { fleetDrift } from "../../../../tools/fleet-drift.ts";
 import { fleetStatus } from "../../../../tools/fleet-status.ts";
@@ -30,7 +31,9 @@ const blockCharacters = 1_900;
 const listCharacters = 1_800;
 
 export function createReader(options: {
-  fleet: Pick<FleetServices, "status" | "drift"> & { provider: Pick<FleetServices["provider"], "listImages"> };
+  /** The fleet with who paused it. */
+  status(): Promise<FleetStatus>;
+  fleet: Pick<FleetServices, "drift"> & { provider: Pick<FleetServices["provider"], "listImages"> };
   approvals: Pick<Approvals, "list">;
   cards: Pick<Cards, "addressOf">;
   cost(days: number): Promise<CostReport>;
@@ -49,7 +52,7 @@ export function createReader(options: {
         memory ??= openMemory(options.memory);
         return memory;
       },
-      fleet,
+      fleet: { status: () => options.status(), drift: () => fleet.drift() },
       cost: options.cost,
       sitrep: options.sitrep,
       program: options.program(),

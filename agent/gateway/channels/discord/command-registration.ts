@@ -7,6 +7,7 @@ import { describeError } from "../../../../tools/errors.ts";
 import { digestOf, type Json } from "../../../../tools/json.ts";
 import type { Store } from "../../../../tools/store.ts";
 import type { Log } from "../../../log.ts";
+import { again } from "./again.ts";
 import { commandBodies } from "./command-definitions.ts";
 
 export interface Registration {
@@ -56,13 +57,13 @@ export function createRegistration({ store, log }: { store: Store; log: Log }): 
     const { rest, application, guild, bodies, hash } = options;
     const path = `/applications/${application}/guilds/${guild}/commands` as const;
     const key = `discord/commands/${application}/${guild}`;
-    const there = essential(await rest.get(path));
+    const there = essential(await again(() => rest.get(path)));
     const told = ((await store.get(key))?.value as { hash?: string } | undefined)?.hash;
     if (digestOf(there) === digestOf(essential(bodies))) {
       if (told !== hash) await store.put(key, { formatVersion: 1, hash });
       return false;
     }
-    await rest.put(path, { body: bodies });
+    await again(() => rest.put(path, { body: bodies }));
     await store.put(key, { formatVersion: 1, hash });
     return true;
   }

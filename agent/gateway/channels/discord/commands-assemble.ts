@@ -17,7 +17,8 @@ import type { Connection } from "./contract.ts";
 import type { InteractionHandlers } from "./interactions.ts";
 import type { DiscordSpeaker } from "./speak.ts";
 
-export interface CommandsOptions extends Pick<Core, "store" | "audit" | "inbox" | "approvals" | "pause" | "fleet"> {
+export interface CommandsOptions
+  extends Pick<Core, "store" | "audit" | "inbox" | "approvals" | "pause" | "fleet" | "status"> {
   settings: Pick<DiscordSettings, "guilds">;
   name: string;
   cost(days: number): Promise<CostReport>;

@@ -4,6 +4,7 @@ import { describeError } from "../../../../tools/errors.ts";
 import { readName } from "../../../../tools/fleet/names.ts";
 import type { Json } from "../../../../tools/json.ts";
 import type { Store } from "../../../../tools/store.ts";
+import { again } from "./again.ts";
 
 /** Application flags GATEWAY_MESSAGE_CONTENT and its form for bots in few guilds (Discord's docs, application object). */
 const messageContentFlags = (1 << 18) | (1 << 19);
@@ -17,7 +18,7 @@ export type Inspection =
 /** Asks who the token is (GET /users/@me) and what its application may do. Never throws. */
 export async function inspectToken(rest: REST, signal: AbortSignal): Promise<Inspection> {
   try {
-    const user = (await rest.get("/users/@me", { signal })) as APIUser;
+    const user = (await again(() => rest.get("/users/@me", { signal }))) as APIUser;
     const application = (await rest.get("/applications/@me", { signal }).catch(() => null)) as APIApplication | null;
     const flags = application?.flags;
     return {

@@ -10,10 +10,11 @@ type Library = typeof import("discord.js");
 export const requestTimeoutMs = 5_000;
 
 /**
- * The only layer that repeats requests. Twice after a 5xx or a broken connection, which the nonce of each post makes
- * harmless; 429 waits as Discord says.
+ * REST repeats nothing after a 5xx or a broken connection, it only waits out a 429. Whoever asks knows what a second
+ * attempt means, and is the one layer that makes it: `post.ts` for messages, the queue of `listen.ts` for history, the
+ * loop of `connection.ts` for what comes before a session, and `again.ts` for small requests of their own.
  */
-const requestRetries = 2;
+const requestRetries = 0;
 
 /** How many guilds' worth of time a start may wait for what Discord is late to tell. */
 const guildWaitMs = 5_000;

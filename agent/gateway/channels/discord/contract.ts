@@ -9,7 +9,6 @@
  *   commands    slash commands and autocomplete
  */
 import type { Client } from "discord.js";
-import type { RunEvent } from "../../../protocol.ts";
 import type { Actor } from "../../maintainers.ts";
 
 /** A message, command, button, autocomplete or modal, as far as the author check needs it. Snowflakes as text. */
@@ -74,5 +73,3 @@ export interface Speaker {
   catchUp(): Promise<void>;
   idle(): Promise<void>;
 }
-
-export type RunListener = (event: RunEvent) => void;

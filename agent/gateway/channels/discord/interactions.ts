@@ -13,6 +13,7 @@ import type {
 import { describeError } from "../../../../tools/errors.ts";
 import type { Log } from "../../../log.ts";
 import type { AuditLog } from "../../audit.ts";
+import { again } from "./again.ts";
 import { plain } from "./card-text.ts";
 import type { Admission, Approach, Door } from "./contract.ts";
 import type { Once } from "./interactions-once.ts";
@@ -87,7 +88,7 @@ export function createInteractions(options: {
 
       async enter({ changes }) {
         try {
-          await acknowledging.during(interaction.deferReply({ flags: onlyForAuthor }));
+          await acknowledging.during(again(() => interaction.deferReply({ flags: onlyForAuthor })));
         } catch (error) {
           // Acknowledged already: by this very call, whose first answer was lost, or by one before a restart. Whether it
           // acted is what the claim below knows. Anything else: Discord shows that it failed, and it is not acted on.
@@ -113,8 +114,8 @@ export function createInteractions(options: {
         const { content, files } = typeof answer === "string" ? { content: answer, files: [] } : answer;
         const body = { content: content.slice(0, 2_000), files: files ?? [], allowedMentions: pingNobody };
         try {
-          if (interaction.deferred) await interaction.editReply(body);
-          else if (!interaction.replied) await interaction.reply({ ...body, flags: onlyForAuthor });
+          if (interaction.deferred) await again(() => interaction.editReply(body));
+          else if (!interaction.replied) await again(() => interaction.reply({ ...body, flags: onlyForAuthor }));
         } catch (error) {
           log("warn", "an interaction could not be answered", { error: describeError(error).message });
         }
@@ -159,7 +160,7 @@ export function createInteractions(options: {
   async function complete(interaction: AutocompleteInteraction): Promise<void> {
     const found = await admit(approachOf(interaction, "autocomplete"));
     const choices = found.admitted ? await handlers.onAutocomplete(interaction) : [];
-    await interaction.respond(choices.slice(0, 25));
+    await again(() => interaction.respond(choices.slice(0, 25)));
   }
 
   /** Whatever could not even be looked at. */

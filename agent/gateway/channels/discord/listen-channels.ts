@@ -4,6 +4,7 @@ import type { DiscordSettings } from "../../../discord-settings.ts";
 import type { Past } from "./backfill.ts";
 import { ruleFor, type SeenChannel } from "./conversation.ts";
 import { type Cursor, isLater } from "./cursor.ts";
+import { isId } from "./listen-border.ts";
 
 /** Null when the channel is not known to this client, such as a thread that rests. */
 export function seenChannel(client: Client, id: string, guild: string | null): SeenChannel | null {
@@ -21,6 +22,31 @@ function describeChannel(channel: Channel): SeenChannel | null {
   if (channel.isDMBased()) return { id: channel.id, name: null, guild: null, parent: null };
   const parent = channel.isThread() ? { id: channel.parentId ?? "", name: channel.parent?.name ?? null } : null;
   return { id: channel.id, name: channel.name, guild: channel.guildId, parent };
+}
+
+/** What a role or channel is called there; null where it is not known. */
+export function nameIn(client: Client, channel: SeenChannel, { kind, id }: { kind: "role" | "channel"; id: string }) {
+  if (kind === "role") return client.guilds.cache.get(channel.guild ?? "")?.roles.cache.get(id)?.name ?? null;
+  const found = client.channels.cache.get(id);
+  return found && "name" in found ? found.name : null;
+}
+
+/** Roles of somebody in a guild; none of who has left it. */
+export async function fetchRoles(client: Client, { guild, user }: { guild: string; user: string }): Promise<string[]> {
+  try {
+    const member = await client.rest.get(`/guilds/${guild}/members/${user}`);
+    const roles = (member as { roles?: unknown } | null)?.roles;
+    return Array.isArray(roles) ? roles.filter(isId) : [];
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+/** The thing asked for is not there, or not for this bot. */
+export function isGone(error: unknown): boolean {
+  const status = (error as { status?: unknown } | null)?.status;
+  return status === 403 || status === 404;
 }
 
 /** A thread that rested for this long is not asked for news at each connection. */

@@ -1,4 +1,7 @@
-/** Work by channel: in each one piece after the other, as it came. What fails is tried again, so that nothing is lost. */
+/**
+ * Work by channel: in each one piece after the other, as it came. What fails is tried again, so that nothing is lost; a
+ * fault in the program is not, because it would only hold up what comes after it.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A store that is gone for longer takes the instance's name with it, and whoever holds it next begins at the cursor. */
@@ -14,7 +17,11 @@ export interface ChannelQueue {
   stop(): Promise<void>;
 }
 
-export function createChannelQueue(options: { onError(error: unknown, isGivenUp: boolean): void }): ChannelQueue {
+export function createChannelQueue(options: {
+  onError(error: unknown, isGivenUp: boolean): void;
+  /** Of a failure that would only come again. */
+  isFinal?(error: unknown): boolean;
+}): ChannelQueue {
   const tails = new Map<string, Promise<void>>();
   const stopped = new AbortController();
   const { signal } = stopped;
@@ -26,7 +33,7 @@ export function createChannelQueue(options: { onError(error: unknown, isGivenUp:
         return;
       } catch (error) {
         if (signal.aborted) return;
-        const isGivenUp = attempt >= attempts;
+        const isGivenUp = attempt >= attempts || isProgramFault(error) || options.isFinal?.(error) === true;
         options.onError(error, isGivenUp);
         if (isGivenUp) return;
         await delay(Math.min(longestPauseMs, 100 * 2 ** attempt), undefined, { signal }).catch(() => {});
@@ -51,4 +58,10 @@ export function createChannelQueue(options: { onError(error: unknown, isGivenUp:
       await Promise.all(tails.values());
     },
   };
+}
+
+/** A request of fetch that failed is a TypeError too, but one with a cause. */
+function isProgramFault(error: unknown): boolean {
+  const isOfProgram = [TypeError, ReferenceError, RangeError].some((kind) => error instanceof kind);
+  return isOfProgram && (error as Error).cause === undefined;
 }

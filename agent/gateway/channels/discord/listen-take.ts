@@ -11,6 +11,7 @@ import type { Runs } from "../../runs.ts";
 import { readAttachments } from "./attachments.ts";
 import type { Door, Place } from "./contract.ts";
 import { type ChannelRule, channelOf, channelOwner, conversationIn, type SeenChannel } from "./conversation.ts";
+import { fetchRoles, nameIn } from "./listen-channels.ts";
 import { quotesOf, withQuotes } from "./listen-quotes.ts";
 import { type Addressee, addresseeOf, displayName, type Names, type SeenMessage, wordsOf } from "./listen-words.ts";
 import type { DiscordSpeaker } from "./speak.ts";
@@ -39,7 +40,7 @@ export interface TakerOptions {
   runs: Pick<Runs, "interrupt" | "running">;
   pause: Pick<Pause, "current">;
   door: Door;
-  speaker: Pick<DiscordSpeaker, "expect" | "follow" | "withdraw" | "say">;
+  speaker: Pick<DiscordSpeaker, "expect" | "follow" | "greet" | "withdraw" | "say">;
   siblings: Siblings;
   instance: string;
   name: string;
@@ -124,14 +125,7 @@ export function createTaker(options: TakerOptions): Taker {
   /** History comes without its authors' roles. */
   const rolesOf = async ({ client, message, channel }: Heard): Promise<string[]> => {
     if (settings.maintainers.roles.length === 0 || channel.guild === null || message.author.bot) return [];
-    try {
-      const member = await client.rest.get(`/guilds/${channel.guild}/members/${message.author.id}`);
-      return (member as { roles?: string[] }).roles ?? [];
-    } catch (error) {
-      // Somebody who has left has no roles.
-      if (isGone(error)) return [];
-      throw error;
-    }
+    return fetchRoles(client, { guild: channel.guild, user: message.author.id });
   };
 
   /** What else the conversation has been told before stays in it. */
@@ -237,13 +231,21 @@ export function createTaker(options: TakerOptions): Taker {
       if (to !== "me" && to !== "anyone") return;
       const actor = await admit(heard);
       if (!actor) return;
-      if (to === "me") return submit(await messageOf(heard, actor, message.id));
+      // Before anything is written; history may have been answered long ago.
+      const greet = (): void => {
+        if (!heard.isPast) speaker.greet(channel.id);
+      };
+      if (to === "me") {
+        greet();
+        return submit(await messageOf(heard, actor, message.id));
+      }
       const owner = await channelOwner(inbox, channel.id);
       const turn = await options.siblings.turn({ message: message.id, owner });
       if (turn === null) return;
       const answer = async (): Promise<void> => {
-        if (await options.siblings.take({ message: message.id, turn, signal: options.signal }))
-          await submit(await messageOf(heard, actor, message.id));
+        if (!(await options.siblings.take({ message: message.id, turn, signal: options.signal }))) return;
+        greet();
+        await submit(await messageOf(heard, actor, message.id));
       };
       // While others go first, the messages that follow need not wait.
       if (turn === 0) await answer();
@@ -287,12 +289,6 @@ export function discordId(id: string): string {
   return id.split("-", 1)[0] ?? id;
 }
 
-/** The thing asked for is not there, or not for this bot. */
-export function isGone(error: unknown): boolean {
-  const status = (error as { status?: unknown } | null)?.status;
-  return status === 403 || status === 404;
-}
-
 function compile(pattern: string): RegExp[] {
   try {
     return [new RegExp(pattern, "iu")];
@@ -300,10 +296,4 @@ function compile(pattern: string): RegExp[] {
     // Named with the other problems of the settings.
     return [];
   }
-}
-
-function nameIn(client: Client, channel: SeenChannel, { kind, id }: { kind: "role" | "channel"; id: string }) {
-  if (kind === "role") return client.guilds.cache.get(channel.guild ?? "")?.roles.cache.get(id)?.name ?? null;
-  const found = client.channels.cache.get(id);
-  return found && "name" in found ? found.name : null;
 }

@@ -9,13 +9,14 @@ import type { Store } from "../../../../tools/store.ts";
 import type { DiscordSettings } from "../../../discord-settings.ts";
 import type { Log } from "../../../log.ts";
 import type { Inbox, Message } from "../../inbox.ts";
-import { backfill, type Past, readMessage } from "./backfill.ts";
+import { backfill, misfitCode, type Past, readMessage } from "./backfill.ts";
 import type { Connection } from "./contract.ts";
 import { channelOf, ruleFor, type SeenChannel } from "./conversation.ts";
 import type { Cursors } from "./cursor.ts";
-import { fetchChannel, oldestKept, placesToRead, seenChannel } from "./listen-channels.ts";
+import { isOfInterest, newsOf, type Packet, type SeenEdit, seenMessage } from "./listen-border.ts";
+import { fetchChannel, isGone, oldestKept, placesToRead, seenChannel } from "./listen-channels.ts";
 import { createChannelQueue } from "./listen-queue.ts";
-import { discordChannel, discordId, type Heard, isGone, type Taker } from "./listen-take.ts";
+import { discordChannel, discordId, type Heard, type Taker } from "./listen-take.ts";
 import type { Names, SeenMessage } from "./listen-words.ts";
 import type { Siblings } from "./unaddressed.ts";
 
@@ -27,6 +28,9 @@ const siblingsMs = 30_000;
 
 /** While a session begins. More are not kept: history has them. */
 const mostHeld = 20_000;
+
+/** However many packets are not as they should be, the log says so once in this time. */
+const tellMisfitsMs = 60_000;
 
 export interface ListenerOptions {
   settings: DiscordSettings;
@@ -48,11 +52,6 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-interface Packet {
-  t?: unknown;
-  d?: unknown;
-}
-
 /** Listens from now on, to each client of the connection. */
 export function startListener(options: ListenerOptions): Listener {
   const { settings, name, taker, siblings, cursors, log } = options;
@@ -63,9 +62,11 @@ export function startListener(options: ListenerOptions): Listener {
       log(isGivenUp ? "error" : "warn", isGivenUp ? "discord.message_lost" : "discord.message_delayed", {
         error: describeError(error).message,
       }),
+    isFinal: (error) => describeError(error).code === misfitCode,
   });
   let others = new Set<string>(settings.siblings);
   let othersAt = Number.NEGATIVE_INFINITY;
+  let misfits = { count: 0, toldAt: Number.NEGATIVE_INFINITY };
   let client: Client | null = null;
   /** Packets that wait until history is queued before them; null: they are taken as they come. */
   let held: Packet[] | null = [];
@@ -136,16 +137,15 @@ export function startListener(options: ListenerOptions): Listener {
       throw error;
     });
 
-  const hearEdit = (of: Client, message: SeenMessage): void => {
-    const { id, channel_id: channelId } = message;
+  const hearEdit = (of: Client, edit: SeenEdit): void => {
+    const { id, channel_id: channelId } = edit;
     // Discord says so too when it has made a preview of a link.
-    if (!message.edited_timestamp || (!taker.isOpen(id) && queue.isIdle(channelId))) return;
+    if (!edit.edited_timestamp || (!taker.isOpen(id) && queue.isIdle(channelId))) return;
     queue.add(channelId, async () => {
       if (!taker.isOpen(id)) return;
       // What an event leaves out, the message itself has.
-      const isWhole = typeof message.content === "string" && message.author !== undefined;
-      const whole = isWhole ? message : await readMessage(of, { channel: channelId, id });
-      const channel = seenChannel(of, channelId, message.guild_id ?? null);
+      const whole = seenMessage(edit) ?? (await readMessage(of, { channel: channelId, id }));
+      const channel = seenChannel(of, channelId, edit.guild_id ?? null);
       const heard = whole && channel ? heardFrom(of, whole, channel) : null;
       if (heard) await taker.edit(heard);
     });
@@ -157,31 +157,34 @@ export function startListener(options: ListenerOptions): Listener {
     }
   };
 
-  const hear = (of: Client, { t, d }: Packet): void => {
-    if (typeof d !== "object" || d === null) return;
-    const packet = d as Record<string, unknown>;
-    if (t === "MESSAGE_CREATE" && isMessage(packet)) hearMessage(of, packet);
-    else if (t === "MESSAGE_UPDATE" && isId(packet.id) && isId(packet.channel_id))
-      hearEdit(of, packet as unknown as SeenMessage);
-    else if (t === "MESSAGE_DELETE" && isId(packet.id) && isId(packet.channel_id))
-      hearDeletion(packet.channel_id, [packet.id]);
-    else if (t === "MESSAGE_DELETE_BULK" && isId(packet.channel_id) && Array.isArray(packet.ids))
-      hearDeletion(packet.channel_id, packet.ids.filter(isId));
-    else if ((t === "CHANNEL_DELETE" || t === "THREAD_DELETE") && isId(packet.id))
-      hearDeletion(packet.id, taker.openIn(packet.id));
+  /** Not what Discord promises: left out, and never tried again. */
+  const leaveOut = (kind: string): void => {
+    misfits.count++;
+    if (performance.now() - misfits.toldAt < tellMisfitsMs) return;
+    log("warn", "discord.not_understood", { kind, count: misfits.count });
+    misfits = { count: 0, toldAt: performance.now() };
+  };
+
+  const hear = (of: Client, packet: Packet): void => {
+    try {
+      const news = newsOf(packet);
+      if (news === null) leaveOut(String(packet.t));
+      else if (news.kind === "message") hearMessage(of, news.message);
+      else if (news.kind === "edit") hearEdit(of, news.edit);
+      else if (news.kind === "deletion") hearDeletion(news.channel, news.ids);
+      else if (news.kind === "no channel") hearDeletion(news.channel, taker.openIn(news.channel));
+    } catch (error) {
+      log("error", "discord.packet_failed", { kind: String(packet.t), error: describeError(error).message });
+    }
   };
 
   const onPacket = (of: Client, packet: Packet): void => {
     if (signal.aborted || of !== client) return;
-    try {
-      lookForSiblings();
-      // A new session: history goes before what comes now.
-      if (packet.t === "READY") held = [];
-      if (held === null) hear(of, packet);
-      else if (held.length < mostHeld && isOfInterest(packet)) held.push(packet);
-    } catch (error) {
-      log("error", "discord.packet_failed", { kind: String(packet.t), error: describeError(error).message });
-    }
+    lookForSiblings();
+    // A new session: history goes before what comes now.
+    if (packet.t === "READY") held = [];
+    if (held === null) hear(of, packet);
+    else if (held.length < mostHeld && isOfInterest(packet)) held.push(packet);
   };
 
   /** Queues the history of every place, then what was held back. */
@@ -211,10 +214,10 @@ export function startListener(options: ListenerOptions): Listener {
       cursors,
       past,
       signal,
+      onMisfit: () => leaveOut("MESSAGE"),
       async hear(message) {
         channel ??= seenChannel(of, past.channel, "") ?? (await findChannel(of, past.channel));
-        if (channel && isMessage(message as unknown as Record<string, unknown>))
-          await take(of, message, { channel, isPast: true });
+        if (channel) await take(of, message, { channel, isPast: true });
       },
     });
     if (found > 0) log(isCut ? "warn" : "info", "discord.history_read", { channel: past.channel, found, isCut });
@@ -274,24 +277,6 @@ export function startListener(options: ListenerOptions): Listener {
 
 function isDiscords({ channel }: Message): boolean {
   return channel === discordChannel;
-}
-
-function isOfInterest({ t }: Packet): boolean {
-  return (
-    typeof t === "string" && /^(?:MESSAGE_(?:CREATE|UPDATE|DELETE|DELETE_BULK)|(?:CHANNEL|THREAD)_DELETE)$/.test(t)
-  );
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === "string" && /^[0-9]{1,20}$/.test(value);
-}
-
-/** What everything after it relies on. The rest is Discord's to get right; who reads it bears what is missing. */
-function isMessage(packet: Record<string, unknown>): packet is Record<string, unknown> & SeenMessage {
-  const author = packet.author as { id?: unknown; username?: unknown } | null | undefined;
-  const isWhole = isId(packet.id) && isId(packet.channel_id) && typeof packet.content === "string";
-  const isGuild = packet.guild_id === undefined || packet.guild_id === null || isId(packet.guild_id);
-  return isWhole && isGuild && isId(author?.id) && typeof author?.username === "string";
 }
 
 function isSpoken({ type }: SeenMessage): boolean {

@@ -15,7 +15,7 @@ export type Failure =
   | { kind: "no_reply" };
 
 /** Discord's codes (discord-api-docs, “Opcodes and status codes”). */
-const unknownChannel = 10_003;
+export const unknownChannel = 10_003;
 const unknownMessage = 10_008;
 const replyWithoutHistory = 160_002;
 

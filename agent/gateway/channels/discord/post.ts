@@ -2,12 +2,13 @@
  * The one way to send a message: a record in the store first, then the call, then what came of it. Whatever dies in
  * between, the same call made again finds out how far the first one came, so a message is there once.
  *
- * Retries: discord.js's REST waits for short limits of a bucket (`post-limits.ts`); all else is retried here and nowhere else,
+ * Retries: discord.js's REST waits for short limits of a bucket (`post-limits.ts`) and repeats nothing; that is done here,
  * because before a second attempt this has to look whether the first one arrived.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { APIMessage, Client, REST } from "discord.js";
 import type { Store } from "../../../../tools/store.ts";
+import { again } from "./again.ts";
 import { type FailureClasses, failureOf } from "./post-failure.ts";
 import { findOwn, markOfMessage } from "./post-find.ts";
 import { createPostQueue } from "./post-queue.ts";
@@ -21,6 +22,7 @@ import {
   wholeMarkOf,
 } from "./post-record.ts";
 import { createRefusals, type Refusal } from "./post-refusals.ts";
+import { mayWriteIn } from "./visible.ts";
 
 export type Shown =
   | { state: "shown"; message: string }
@@ -42,6 +44,8 @@ export interface Poster {
   /** Shows “typing” for a while, from this very call on. Never throws; false when it was not taken. */
   typing(channel: string): Promise<boolean>;
   records: PostRecords;
+  /** False for a while after nothing could be written there. */
+  mayTry(channel: string): boolean;
   problems(): string[];
   idle(): Promise<void>;
   /** Nothing is sent from now on; what waits is let go. */
@@ -71,10 +75,20 @@ export function createPoster(options: {
   callMs: number;
   /** `problems()` may say something else. */
   onProblem?: () => void;
+  /** A channel that nothing could be written to may be tried again. */
+  onOpen?: () => void;
 }): Poster {
   const { store, name, client, mayAct, callMs } = options;
   const records = createPostRecords({ store, name });
-  const refusals = createRefusals({ ...options, onChange: () => options.onProblem?.() });
+  const refusals = createRefusals({
+    ...options,
+    mayWrite(channel) {
+      const present = client();
+      return present && mayWriteIn(present, channel);
+    },
+    onChange: () => options.onProblem?.(),
+    onOpen: () => options.onOpen?.(),
+  });
   const queue = createPostQueue();
   const stopping = new AbortController();
   const notBefore = new Map<string, number>();
@@ -118,7 +132,6 @@ export function createPoster(options: {
 
   const bodyOf = (post: Post): object => ({
     content: post.content,
-    ...(post.components ? { components: post.components } : {}),
     allowed_mentions: { parse: [], replied_user: false },
     ...(post.components ? { components: post.components } : {}),
     ...(post.files || !post.isDraft
@@ -220,7 +233,10 @@ export function createPoster(options: {
     const seen: { mayBeThere: boolean | null } = { mayBeThere: null };
     for (let attempt = 0; ; ) {
       const refusal = refusals.of(post.channel);
-      if (refusal) return { state: "refused", ...refusal };
+      if (refusal) {
+        const { code, reason, mayPass } = refusal;
+        return { state: "refused", code, reason, mayPass };
+      }
       if (post.isDraft && (waitMs(post.channel) > 0 || !client() || !mayAct())) return { state: "later" };
       try {
         const shown = await step(post, mark, seen);
@@ -233,8 +249,7 @@ export function createPoster(options: {
           return { state: "gone" };
         }
         if (failure.kind === "refused") {
-          await refusals.add(post.channel, failure);
-          return { state: "refused", code: failure.code, reason: failure.reason };
+          return { state: "refused", ...(await refusals.add(post.channel, failure)) };
         }
         if (failure.kind === "limited") {
           const until = performance.now() + failure.afterMs;
@@ -271,9 +286,9 @@ export function createPoster(options: {
         const { rest } = await turn(channel);
         await records.change(key, { isGone: true });
         // What cannot be deleted now stays: it says nothing wrong.
-        await bounded((signal) => rest.delete(`/channels/${channel}/messages/${record.message}`, { signal })).catch(
-          () => {},
-        );
+        await again(() =>
+          bounded((signal) => rest.delete(`/channels/${channel}/messages/${record.message}`, { signal })),
+        ).catch(() => {});
       }),
 
     async typing(channel) {
@@ -288,8 +303,12 @@ export function createPoster(options: {
       );
     },
 
+    mayTry: (channel) => refusals.of(channel) === null,
     problems: refusals.problems,
     idle: queue.idle,
-    stop: () => stopping.abort(),
+    stop() {
+      stopping.abort();
+      refusals.stop();
+    },
   };
 }

@@ -7,7 +7,7 @@ import type { Answer, Inbox } from "../../inbox.ts";
 import type { Runs } from "../../runs.ts";
 import type { Place } from "./contract.ts";
 import { type Deliveries, type Delivery, type Extras, noExtras } from "./deliver.ts";
-import type { Poster } from "./post.ts";
+import type { Poster, Shown } from "./post.ts";
 import { createDraft } from "./speak-draft.ts";
 import { draftOf, postsOf, subtle } from "./speak-render.ts";
 import { createSeen, type Seen, see } from "./speak-seen.ts";
@@ -30,21 +30,26 @@ export interface FollowOptions {
   deliveries: Deliveries;
   /** Shows an approval's card; safe to repeat. */
   showCard(approval: string, place: Place): Promise<void>;
+  /** Tells in an operation's own message how it ended, with a picture; null for what is no such end. */
+  tellEnd(message: string, picture: string | undefined): Promise<Shown | null>;
   warn(message: string, error: unknown): void;
 }
 
+/** `blocked`: its place takes nothing now and may again; what is left is still on record. */
+export type Followed = "ended" | "blocked";
+
 /**
  * `heard` is what was heard of the run by who hears all runs here; it is up to date when an answer is on record.
- * Resolves when nothing is left to deliver. Throws when it was aborted or something failed; it may be called again.
+ * Resolves when nothing is left to deliver, or nothing can be now. Throws when it was aborted or something failed; it may be called again.
  */
 export async function followDelivery(
   options: FollowOptions,
   { delivery, typing, heard, signal }: { delivery: Delivery; typing: Typing; heard: Seen; signal: AbortSignal },
-): Promise<void> {
+): Promise<Followed> {
   const { store, inbox, runs, poster, deliveries } = options;
   const { message, place, isQuiet } = delivery;
   const firstKey = `${message}.0`;
-  if ((await poster.records.read(firstKey))?.isComplete) return deliveries.end(message);
+  if ((await poster.records.read(firstKey))?.isComplete) return end();
 
   const draft = createDraft({ poster, place, key: firstKey });
   const cards = new Map<string, Promise<void>>();
@@ -67,7 +72,7 @@ export async function followDelivery(
         const answer = await inbox.outcome(delivery.channel, message);
         if (answer) return await finish(answer);
         if (performance.now() - since > typingMs) typing.stop();
-        if ((await store.now()) - delivery.at > giveUpMs) return await deliveries.end(message);
+        if ((await store.now()) - delivery.at > giveUpMs) return await end();
         lookAt = performance.now() + outcomeMs[store.listing ?? "cheap"];
       }
       if (!watched && !heard.isDone) await nextLook();
@@ -132,20 +137,33 @@ export async function followDelivery(
     });
   }
 
-  async function finish(answer: Answer): Promise<void> {
-    await draft.close();
-    for (const { approval } of answer.proposals) await showCard(approval);
-    if (!isQuiet || !isSilentAnswer(answer.done.text)) await post(answer);
+  async function end(): Promise<Followed> {
     await deliveries.end(message);
+    return "ended";
   }
 
-  async function post(answer: Answer): Promise<void> {
+  async function finish(answer: Answer): Promise<Followed> {
+    await draft.close();
+    for (const { approval } of answer.proposals) await showCard(approval);
+    const shown = isQuiet && isSilentAnswer(answer.done.text) ? null : await post(answer);
+    const isLate = (await store.now()) - delivery.at > giveUpMs;
+    return shown?.state === "refused" && shown.mayPass && !isLate ? "blocked" : end();
+  }
+
+  async function post(answer: Answer): Promise<Shown | null> {
     await saved;
     // A run may be over before anything looks at it.
     if (heard.extras !== noExtras) await deliveries.setExtras(message, heard.extras);
-    const posts = await postsOf({ message, place, answer, extras: await deliveries.extras(message) });
-    if (posts.length === 0) return poster.remove(place.channel, firstKey);
-    await poster.show(place.channel, () => posts);
-    await poster.records.change(firstKey, { isComplete: true });
+    const extras = await deliveries.extras(message);
+    const told = isQuiet ? await options.tellEnd(message, extras.pictures[0]?.picture) : null;
+    if (told) return told;
+    const posts = await postsOf({ message, place, answer, extras });
+    if (posts.length === 0) {
+      await poster.remove(place.channel, firstKey);
+      return null;
+    }
+    const shown = await poster.show(place.channel, () => posts);
+    if (shown?.state !== "refused" || !shown.mayPass) await poster.records.change(firstKey, { isComplete: true });
+    return shown;
   }
 }

@@ -1,9 +1,11 @@
 /** An answer as messages. Pure: the same answer gives the same messages, so that delivering it again changes nothing. */
+import { withoutHowToApprove } from "../../../approval-words.ts";
 import type { Answer } from "../../inbox.ts";
 import type { Place } from "./contract.ts";
 import type { Extras } from "./deliver.ts";
 import { mostFiles, pictureFile, textFile } from "./files.ts";
 import type { Post, PostFile } from "./post-record.ts";
+import type { Seen } from "./speak-seen.ts";
 import { headOf, longestContent, splitText } from "./split.ts";
 
 /** More messages than this push everything else out of sight. */
@@ -24,7 +26,9 @@ export function failureText({ message, hint }: { message: string; hint: string }
 }
 
 /** What is shown of an answer while it is being made; null while there is nothing to show. */
-export function draftOf({ text, doing }: { text: string; doing: string | null }): string | null {
+export function draftOf(seen: Pick<Seen, "text" | "doing" | "carded">): string | null {
+  const { doing } = seen;
+  const text = withoutHowToApprove(seen.text, seen.carded);
   const head =
     text.length > draftCharacters ? headOf(text, draftCharacters) : splitText(text, draftCharacters).join("\n");
   if (head === "") return null;
@@ -33,9 +37,10 @@ export function draftOf({ text, doing }: { text: string; doing: string | null })
   return below === null ? head : `${head}\n${subtle(`… ${below}`)}`;
 }
 
-function wholeText({ error, done }: Answer, { notices }: Extras): string {
+function wholeText({ proposals, error, done }: Answer, { notices }: Extras): string {
+  const carded = proposals.filter(({ state }) => state !== "approved").map(({ approval }) => approval);
   const isOnlyError = error !== null && (done.text === "" || done.text === `${error.message}. ${error.hint}`);
-  const said = isOnlyError ? [] : [done.text];
+  const said = isOnlyError ? [] : [withoutHowToApprove(done.text, carded)];
   if (error) said.push(failureText(error));
   if (!error && done.reason === "limit") said.push(subtle("I stopped here: that was as much as one answer may take"));
   if (!error && done.reason === "failed") said.push(subtle("I could not finish this"));

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Place } from "./contract.ts";
 import { pictureFile } from "./files.ts";
-import type { Poster } from "./post.ts";
+import type { Poster, Shown } from "./post.ts";
 import type { Post } from "./post-record.ts";
 import { headOf, longestContent, splitText } from "./split.ts";
 
@@ -18,22 +18,22 @@ export interface Saying {
 
 export interface Sayer {
   /** Resolves when it, or something newer under its key, is there or cannot be. */
-  say(saying: Saying): Promise<void>;
+  say(saying: Saying): Promise<Shown | null>;
 }
 
 export function createSayer({ poster, signal }: { poster: Poster; signal: AbortSignal }): Sayer {
   const wanted = new Map<string, Saying>();
-  const busy = new Map<string, Promise<void>>();
+  const busy = new Map<string, Promise<Shown | null>>();
 
-  const show = async (key: string): Promise<void> => {
+  const show = async (key: string): Promise<Shown | null> => {
     for (;;) {
       const saying = wanted.get(key);
-      if (!saying) return;
+      if (!saying) return null;
       const post = await postOf(saying);
-      await poster.show(saying.place.channel, () => (post ? [post] : null));
+      const shown = await poster.show(saying.place.channel, () => (post ? [post] : null));
       if (wanted.get(key) === saying) {
         wanted.delete(key);
-        return;
+        return shown;
       }
       await sleep(editEveryMs, undefined, { signal });
     }
@@ -54,14 +54,18 @@ export function createSayer({ poster, signal }: { poster: Poster; signal: AbortS
   };
 }
 
+/** Under which key of a post something is said. */
+export function sayingKey(key: string): string {
+  return `say-${key.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 150)}`;
+}
+
 async function postOf({ key, place, text, picture }: Saying): Promise<Post | null> {
   const parts = splitText(text);
   const content = parts.length > 1 ? `${headOf(text, longestContent - 10)}\n-# …` : (parts[0] ?? "");
   const file = picture === undefined ? null : await pictureFile({ picture, alt: "" });
   if (content === "" && !file) return null;
-  const safeKey = key.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 150);
   return {
-    key: `say-${safeKey}`,
+    key: sayingKey(key),
     channel: place.channel,
     replyTo: place.replyTo,
     content,

@@ -7,6 +7,8 @@ export interface Seen {
   /** The tool that runs. */
   doing: string | null;
   extras: Extras;
+  /** Approvals that have a card. */
+  carded: string[];
   /** It began again, and words of it had been seen. */
   isAgain: boolean;
   isDone: boolean;
@@ -15,7 +17,7 @@ export interface Seen {
 }
 
 export function createSeen(): Seen {
-  return { text: "", doing: null, extras: noExtras, isAgain: false, isDone: false, onDone: null };
+  return { text: "", doing: null, extras: noExtras, carded: [], isAgain: false, isDone: false, onDone: null };
 }
 
 /** Takes an event in. `extras` is another object afterwards when something was added to it. */
@@ -34,7 +36,9 @@ export function see(seen: Seen, event: RunEvent): void {
     Object.assign(seen, createSeen(), { onDone, isAgain: seen.text !== "" });
   } else if (event.type === "tool") seen.doing = event.state === "started" ? event.name.replaceAll("_", " ") : null;
   else if (event.type === "notice") seen.extras = { ...seen.extras, notices: [...seen.extras.notices, event.text] };
-  else if (event.type === "picture") {
+  else if (event.type === "proposal") {
+    if (event.state !== "approved") seen.carded.push(event.approval);
+  } else if (event.type === "picture") {
     const { picture, alt } = event;
     if (seen.extras.pictures.some((one) => one.picture === picture)) return;
     seen.extras = { ...seen.extras, pictures: [...seen.extras.pictures, { picture, alt }] };

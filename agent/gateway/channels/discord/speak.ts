@@ -11,8 +11,8 @@ import type { Connection, Place, Speaker } from "./contract.ts";
 import { channelOf } from "./conversation.ts";
 import { createDeliveries, type Delivery } from "./deliver.ts";
 import { createPoster, type Poster, Stopped } from "./post.ts";
-import { followDelivery } from "./speak-follow.ts";
-import { progressText } from "./speak-progress.ts";
+import { type Followed, followDelivery } from "./speak-follow.ts";
+import { createTeller } from "./speak-operations.ts";
 import { createSayer } from "./speak-say.ts";
 import { createSeen, type Seen, see } from "./speak-seen.ts";
 import { createTyping, type Typing } from "./typing.ts";
@@ -76,23 +76,29 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     ...options,
     client: () => options.connection.client(),
     mayAct: () => options.presence.epoch() !== null,
+    onOpen: () => goOn(),
   });
   const sayer = createSayer({ poster, signal: stopping.signal });
   const following = new Map<string, { done: Promise<void>; abort: AbortController; heard: Seen }>();
   const warn = (message: string, error: unknown): void => log("warn", message, { error: describeError(error).message });
+
+  /** What could not be shown where it belongs; it is on record, too, for whoever comes next. */
+  const blocked = new Map<string, Asked>();
 
   type Asked = Pick<Delivery, "message" | "channel" | "conversation" | "place" | "isQuiet">;
 
   const followOne = async (
     asked: Asked,
     { typing, heard, signal }: { typing: Typing; heard: Seen; signal: AbortSignal },
-  ): Promise<void> => {
+  ): Promise<Followed> => {
     for (let attempt = 0; ; attempt++) {
       try {
         const delivery = await deliveries.begin(asked);
-        return await followDelivery({ ...options, poster, deliveries, warn }, { delivery, typing, heard, signal });
+        const { tellEnd } = teller;
+        const follow = { ...options, poster, deliveries, tellEnd, warn };
+        return await followDelivery(follow, { delivery, typing, heard, signal });
       } catch (error) {
-        if (signal.aborted || error instanceof Stopped) return;
+        if (signal.aborted || error instanceof Stopped) return "ended";
         warn("an answer was not delivered yet", error);
         await sleep(Math.min(longestPauseMs, firstPauseMs * 2 ** attempt), undefined, { signal }).catch(() => {});
       }
@@ -106,11 +112,24 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     const typing = createTyping(() => poster.typing(asked.place.channel));
     if (isFresh && !asked.isQuiet) typing.start();
     const heard = createSeen();
-    const done = followOne(asked, { typing, heard, signal }).finally(() => {
-      typing.stop();
-      following.delete(asked.message);
-    });
+    const done = followOne(asked, { typing, heard, signal })
+      .then((how) => {
+        if (how === "blocked" && !signal.aborted) blocked.set(asked.message, asked);
+      })
+      .finally(() => {
+        typing.stop();
+        following.delete(asked.message);
+        // It may have been opened before this was known to wait.
+        if (blocked.has(asked.message) && poster.mayTry(asked.place.channel)) goOn();
+      });
     following.set(asked.message, { done, abort, heard });
+  };
+
+  /** A channel takes messages again, or may: what was left is shown now. */
+  const goOn = (): void => {
+    const left = [...blocked.values()];
+    blocked.clear();
+    for (const asked of left) begin(asked, { isFresh: false });
   };
 
   const placeOf = (conversation: string): Place | null => {
@@ -129,16 +148,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     return place && { message, channel, conversation, place, isQuiet: true };
   };
 
-  const tellOperation = async (operation: OperationView): Promise<void> => {
-    const place = operation.conversation === null ? null : placeOf(operation.conversation);
-    if (!place || stopping.signal.aborted) return;
-    if ((await inbox.ownerOf(operation.conversation ?? "")) !== name) return;
-    await sayer
-      .say({ key: `operation-${operation.id}`, place, text: progressText(operation) })
-      .catch((error: unknown) => {
-        if (!stopping.signal.aborted) warn("the progress of an operation was not shown", error);
-      });
-  };
+  const teller = createTeller({ ...options, poster, sayer, placeOf, warn, signal: stopping.signal });
 
   /** Operations that ended, and whose notice may have been stored with nobody here to show it. */
   const catchUpOperations = async (): Promise<void> => {
@@ -146,7 +156,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     for (const operation of await options.operations()) {
       if (operation.conversation === null || (operation.endedAt ?? Infinity) < since) continue;
       if (!placeOf(operation.conversation)) continue;
-      void tellOperation(operation);
+      void teller.tell(operation);
       if (operation.endedAt === null || (await inbox.ownerOf(operation.conversation)) !== name) continue;
       const asked = unasked(operation.conversation, `notice-${operation.id}`);
       if (asked && (await inbox.outcome(asked.channel, asked.message))) begin(asked, { isFresh: false });
@@ -170,6 +180,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     greet: (channel) => void poster.typing(channel),
 
     async withdraw(message) {
+      blocked.delete(message);
       const followed = following.get(message);
       followed?.abort.abort();
       await followed?.done;
@@ -178,10 +189,11 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
       if (record) await poster.remove(record.channel, `${message}.0`);
     },
 
-    say: (saying) =>
-      sayer.say(saying).catch((error: unknown) => {
+    async say(saying) {
+      await sayer.say(saying).catch((error: unknown) => {
         if (!stopping.signal.aborted) throw error;
-      }),
+      });
+    },
 
     onEvent(conversation, message, event) {
       const asked = following.has(message) ? null : unasked(conversation, message);
@@ -190,7 +202,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
       if (followed) see(followed.heard, event);
     },
 
-    onOperation: tellOperation,
+    onOperation: teller.tell,
 
     async catchUp() {
       for (const { message, channel, conversation, place, isQuiet } of await deliveries.open()) {

@@ -41,6 +41,16 @@ export function visibleGuilds(client: Client<true>): VisibleGuild[] {
   }));
 }
 
+/** Whether the bot may write in a channel or thread, by what Discord has told; null where that is not known. */
+export function mayWriteIn(client: Client<true>, id: string): boolean | null {
+  const channel = client.channels.cache.get(id);
+  if (!channel || channel.isDMBased()) return null;
+  const self = channel.guild.members.cache.get(client.user.id);
+  const permissions = self ? channel.permissionsFor(self) : null;
+  const sending = channel.isThread() ? "Send Messages in Threads" : "Send Messages";
+  return permissions?.has(neededPermissions["View Channel"] | neededPermissions[sending]) ?? null;
+}
+
 function missingIn(client: Client<true>, channel: GuildBasedChannel): NeededPermission[] | null {
   const self = channel.guild.members.cache.get(client.user.id);
   const permissions = self ? channel.permissionsFor(self) : null;

@@ -90,6 +90,10 @@ export async function openCardDesk(
         operations,
         pause,
         fleet: fleetOf(status),
+        async status() {
+          const paused = await pause.peek();
+          return { ...(await fleetOf(status).status()), ...(paused ? { paused } : {}) };
+        },
         settings,
         instance,
         name,

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import type { ApprovalView } from "../../../../agent/protocol.ts";
+import { putToken } from "../../../support/discord/fleet.ts";
 import { waitFor } from "../../../support/wait.ts";
-import { putToken, startDiscordFleet, testChannel } from "./listen-fleet.ts";
+import { startDiscordFleet, testChannel } from "./listen-fleet.ts";
 
 test("a command becomes a typed proposal with a card, decided in Discord, and the console knows", async () => {
   const { discord, fleet, post, posts } = await startDiscordFleet();
-  putToken(fleet, { name: "discord-token-2", token: discord.user("CLAWDINATOR-2").token });
+  putToken(fleet.home, { secret: "discord-token-2", token: discord.user("CLAWDINATOR-2").token });
   await waitFor(() => discord.guild().commands.size > 0, { what: "the commands" });
   const visit = discord.command("josh", "deploy", { name: "CLAWDINATOR-2" });
   const asked = await post(/asks: `spawn CLAWDINATOR-2`/);

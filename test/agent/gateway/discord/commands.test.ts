@@ -129,6 +129,8 @@ test("pause and resume act at once, say who and why, and are told in the channel
       .find(({ content }) => content.startsWith("⏸️ **Josh** paused the fleet: the bill \\@everyone")),
   );
   expect(await desk.audited("fleet.paused")).toEqual(["maintainer:1 the bill @everyone"]);
+  const shown = desk.discord.command("mariano", "fleet", { status: {} });
+  expect((await reply(shown)).content).toContain("paused by Josh: the bill");
   const asked = desk.discord.command("mariano", "roll", {});
   expect((await reply(asked)).content).toContain("waits until somebody resumes");
   expect((await reply(desk.discord.command("mariano", "resume"))).content).toBe("Resumed.");

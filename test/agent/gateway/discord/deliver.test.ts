@@ -202,6 +202,32 @@ describe("Discord's faults", () => {
     expect(lines.map(({ subject }) => subject).sort()).toEqual([`discord/${channel}`, `discord/${general}`].sort());
   });
 
+  test("what a channel did not take is posted there once the permission is back, and the problem is over", async () => {
+    const { discord, start, asks } = await openDesk();
+    const general = discord.channel("general").id;
+    const bot = start();
+    discord.revoke("general", "SEND_MESSAGES");
+    const ids = [asks("one?", general), asks("two?", general)];
+    for (const id of ids) {
+      await bot.take(id, general);
+      await bot.answer(id, `Answer to ${id}.`);
+    }
+    await bot.speaker.idle();
+    expect(discord.posts(general)).toEqual([]);
+    expect(bot.speaker.problems()).toHaveLength(1);
+    // What waits outlives the process, too.
+    const next = start();
+    await bot.speaker.stop();
+    await next.speaker.catchUp();
+    await next.speaker.idle();
+    expect(next.speaker.problems()).toHaveLength(1);
+    discord.restore("general", "SEND_MESSAGES");
+    await waitFor(() => discord.posts(general).length === 2, { timeoutMs: 5_000 });
+    await next.speaker.idle();
+    expect(discord.posts(general).map(({ reference }) => reference)).toEqual(ids);
+    expect(next.speaker.problems()).toEqual([]);
+  });
+
   test("while the name is not this instance's nothing is sent; when it is again, it goes on", async () => {
     const { discord, channel, start, asks } = await openDesk();
     const bot = start();

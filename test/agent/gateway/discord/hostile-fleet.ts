@@ -2,11 +2,12 @@
 import { afterAll, beforeAll } from "vitest";
 import type { AuditEntry } from "../../../../agent/protocol.ts";
 import { readAll, type Store } from "../../../../tools/store.ts";
+import { putToken } from "../../../support/discord/fleet.ts";
 import { type DiscordServer, startDiscord } from "../../../support/discord/server.ts";
 import type { Message } from "../../../support/discord/world.ts";
 import { makeFleet, type TestFleet } from "../../../support/fleet.ts";
 import { waitFor } from "../../../support/wait.ts";
-import { putToken, testChannel } from "./listen-fleet.ts";
+import { testChannel } from "./listen-fleet.ts";
 
 export interface HostileFleet {
   discord: DiscordServer;
@@ -55,8 +56,8 @@ export function hostileFleet(): HostileFleet {
         },
       },
     });
-    putToken(fleet, { name: "discord-token", token: discord.user("CLAWDINATOR-1").token });
-    putToken(fleet, { name: "discord-token-2", token: discord.user("CLAWDINATOR-2").token });
+    putToken(fleet.home, { secret: "discord-token", token: discord.user("CLAWDINATOR-1").token });
+    putToken(fleet.home, { secret: "discord-token-2", token: discord.user("CLAWDINATOR-2").token });
     await fleet.start();
     await waitFor(async () =>
       (await fleet.instance("CLAWDINATOR-1")).checks.some((one) => one.name === "discord" && one.ok),

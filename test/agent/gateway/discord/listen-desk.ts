@@ -35,6 +35,8 @@ export interface TestGateway {
   /** What the mind was given, in order. */
   works: Work[];
   asked(): RunWork[];
+  /** How often its log says so. */
+  logged(event: string): number;
   /** Takes the name and connects. */
   take(): Promise<void>;
   connected(): Promise<void>;
@@ -111,6 +113,7 @@ function makeGateway(options: {
   const inbox = createInbox(store);
   const audit = createAuditLog(store);
   const works: Work[] = [];
+  const logged: string[] = [];
   const runs = createRuns({
     instance,
     inbox,
@@ -186,7 +189,7 @@ function makeGateway(options: {
     callMs: 2_000,
     onCheck: () => {},
     wake,
-    log: () => {},
+    log: (_level, event) => void logged.push(event),
     makeCommands: () => ({ onCommand: async () => {}, onAutocomplete: async () => [] }),
   });
   const stopWatching = real.watch(wake);
@@ -206,6 +209,7 @@ function makeGateway(options: {
     runs,
     works,
     asked: () => works.filter((work) => work.type === "run"),
+    logged: (event) => logged.filter((one) => one === event).length,
     answer,
     async take() {
       const from = ((await real.get(`names/${name}`))?.value as { holder: string | null } | undefined)?.holder ?? null;

@@ -1,9 +1,8 @@
-/** A fleet of real processes that listens in the local Discord server. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** A fleet of real processes that listens in one channel of the local Discord server, with a token of the pool. */
+import { makeDiscordFleet as makeFleet, putToken } from "../../../support/discord/fleet.ts";
 import { type DiscordServer, startDiscord } from "../../../support/discord/server.ts";
 import type { Message } from "../../../support/discord/world.ts";
-import { makeFleet, type TestFleet } from "../../../support/fleet.ts";
+import type { TestFleet } from "../../../support/fleet.ts";
 import { waitFor } from "../../../support/wait.ts";
 
 export const testChannel = "clawdributors-test";
@@ -24,22 +23,18 @@ export function makeDiscordFleet(options: {
   channel?: Record<string, unknown>;
   config?: Record<string, unknown>;
 }): DiscordFleet {
-  const { discord } = options;
+  const { discord, config } = options;
   const fleet = makeFleet({
-    config: {
-      channels: {
-        discord: {
-          enabled: true,
-          apiUrl: discord.apiUrl,
-          guilds: { [discord.guild().id]: { channels: { [testChannel]: { ...options.channel } } } },
-          maintainers: { users: { [discord.user("josh").id]: "1" }, roles: [discord.role("Maintainers")] },
-          ...options.settings,
-        },
-      },
-      ...options.config,
+    server: discord,
+    tokens: [],
+    settings: {
+      guilds: { [discord.guild().id]: { channels: { [testChannel]: { ...options.channel } } } },
+      maintainers: { users: { [discord.user("josh").id]: "1" }, roles: [discord.role("Maintainers")] },
+      ...options.settings,
     },
+    ...(config ? { config } : {}),
   });
-  putToken(fleet, { name: "discord-token", token: discord.user("CLAWDINATOR-1").token });
+  putToken(fleet.home, { secret: "discord-token", token: discord.user("CLAWDINATOR-1").token });
   const posts: DiscordFleet["posts"] = (match, { channel = testChannel, bot } = {}) =>
     discord.posts(channel, bot).filter(({ content }) => match.test(content));
   return {
@@ -61,12 +56,6 @@ export async function startDiscordFleet(
   await made.fleet.start();
   await connected(made);
   return made;
-}
-
-export function putToken(fleet: TestFleet, { name, token }: { name: string; token: string }): void {
-  const directory = join(fleet.home, "secrets");
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, name), token, { mode: 0o600 });
 }
 
 /** The bot is connected, and has read what it missed. */

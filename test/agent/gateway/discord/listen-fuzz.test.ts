@@ -66,6 +66,59 @@ test("10,000 malformed events crash nothing, trigger nothing, and hold up nobody
   expect(gateway.asked()).toHaveLength(1);
 }, 60_000);
 
+test("a message whose fields are not what they should be is left out at once, with one line in the log", async () => {
+  const desk = await openListenDesk();
+  const gateway = desk.gateway({ channel: { requireMention: false } });
+  await gateway.take();
+  const { discord } = desk;
+  const client = gateway.channel.session()?.connection.client();
+  const author = { id: discord.user("josh").id, username: "josh", global_name: null };
+  const whole = {
+    channel_id: discord.channel(testChannel).id,
+    guild_id: discord.guild().id,
+    type: 0,
+    content: `<@${discord.user("CLAWDINATOR-1").id}> are you there?`,
+    author,
+    mentions: [],
+    attachments: [],
+  };
+  const answered = { id: "1", author, content: "hm", attachments: [], embeds: [] };
+  const file = { filename: "a.txt", size: 1, url: "https://cdn.discordapp.com/a.txt", content_type: "text/plain" };
+  const misfits: object[] = [
+    { author: { ...author, global_name: 7 } },
+    { author: { ...author, global_name: {} } },
+    { author: { ...author, bot: "no" } },
+    { member: { roles: discord.role("Maintainers") } },
+    { mentions: [{ ...author, global_name: [] }] },
+    { mentions: [null] },
+    { mentions: {} },
+    { attachments: [{ ...file, filename: null }] },
+    { attachments: [{ ...file, size: "1" }] },
+    { attachments: [{ ...file, url: 1 }] },
+    { attachments: [{ ...file, content_type: 1 }] },
+    { referenced_message: { ...answered, content: [] } },
+    { referenced_message: { ...answered, author: null } },
+    { referenced_message: { ...answered, embeds: "x" } },
+    { message_snapshots: [{}] },
+    { message_snapshots: [{ message: { content: 1 } }] },
+    { edited_timestamp: 1 },
+    { type: null },
+    { guild_id: 1 },
+  ];
+  for (const [n, misfit] of misfits.entries()) {
+    const d = { ...whole, id: String(10n ** 17n + BigInt(n)), ...misfit };
+    for (const t of ["MESSAGE_CREATE", "MESSAGE_UPDATE"])
+      client?.emit("raw" as never, ...([{ op: 0, t, s: n, d }, 0] as never));
+  }
+  const since = performance.now();
+  const question = discord.say("josh", testChannel, "@CLAWDINATOR-1 are you there?");
+  await desk.answered(question);
+  expect(performance.now() - since).toBeLessThan(5_000);
+  expect(gateway.asked()).toHaveLength(1);
+  expect(gateway.logged("discord.not_understood")).toBe(1);
+  expect(gateway.logged("discord.message_delayed")).toBe(0);
+}, 20_000);
+
 test("1,000 messages a second of idle talk are heard without falling behind", async () => {
   const desk = await openListenDesk();
   const gateway = desk.gateway();

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { ApprovalView } from "../../../../agent/protocol.ts";
+import { putToken } from "../../../support/discord/fleet.ts";
 import { waitFor } from "../../../support/wait.ts";
-import { connected, putToken, startDiscordFleet, testChannel } from "./listen-fleet.ts";
+import { connected, startDiscordFleet, testChannel } from "./listen-fleet.ts";
 
 test("a sibling is launched from Discord with a token of its own, and not without a free one", async () => {
   const made = await startDiscordFleet();
@@ -12,7 +13,7 @@ test("a sibling is launched from Discord with a token of its own, and not withou
   expect(await fleet.json("approvals", "list")).toEqual({ approvals: [] });
 
   const { token } = discord.user("CLAWDINATOR-2");
-  putToken(fleet, { name: "discord-token-2", token });
+  putToken(fleet.home, { secret: "discord-token-2", token });
   discord.say("josh", testChannel, "@CLAWDINATOR-1 spawn a sibling");
   const approval = await waitFor(
     async () => (await fleet.json<{ approvals: ApprovalView[] }>("approvals", "list")).approvals[0],

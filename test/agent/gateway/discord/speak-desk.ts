@@ -17,7 +17,7 @@ import { type DiscordOptions, type DiscordServer, startDiscord } from "../../../
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
 const name = "CLAWDINATOR-1";
-const usage = { turns: 1, inputTokens: 0, outputTokens: 0, usd: 0 };
+export const usage = { turns: 1, inputTokens: 0, outputTokens: 0, usd: 0 };
 const holder = { instance: "i-000000000001", epoch: 1 };
 
 /** What a process has in memory; it can be dropped, and another one made over the same store. */

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { howToApprove } from "../../../../agent/approval-words.ts";
+import { noExtras } from "../../../../agent/gateway/channels/discord/deliver.ts";
+import { draftOf, postsOf } from "../../../../agent/gateway/channels/discord/speak-render.ts";
+import { createSeen, see } from "../../../../agent/gateway/channels/discord/speak-seen.ts";
 import { waitFor } from "../../../support/wait.ts";
-import { done, openDesk, text } from "./speak-desk.ts";
+import { done, openDesk, text, usage } from "./speak-desk.ts";
 
 const creating = "POST /channels/:channel/messages";
 const editing = "PATCH /channels/:channel/messages/:message";
@@ -170,13 +174,53 @@ describe("what nobody asked for", () => {
     await next.speaker.catchUp();
     await next.speaker.idle();
     await next.speaker.onOperation(operations[0] as never);
-    expect(
-      discord
-        .posts(channel)
-        .map(({ content }) => content)
-        .sort(),
-    ).toEqual(["**launch CLAWDINATOR-2** — ✅ done after 1 min 30 s", "launch — done"]);
+    expect(discord.posts(channel).map(({ content }) => content)).toEqual(["launch — done"]);
   });
+
+  test("the end of an operation is told in its own message, with the picture there, and stays so", async () => {
+    const { discord, channel, start, operations } = await openDesk();
+    const bot = start();
+    const conversation = `discord-${channel}`;
+    await bot.inbox.takeConversation(conversation, "CLAWDINATOR-1");
+    await bot.speaker.onOperation(operationOf({ id: "op-1", conversation }));
+    const [post] = discord.posts(channel);
+    const ended = operationOf({ id: "op-1", conversation, state: "succeeded", endedAt: Date.now() });
+    operations.push(ended);
+    const told = bot.speaker.onOperation(ended);
+    const notice = { channel: "notice", conversation, kind: "notice" as const };
+    await bot.begin("notice-op-1", channel, notice);
+    await bot.said("notice-op-1", { type: "picture", picture: "rocket", alt: "A rocket" }, done("launch — done"));
+    await told;
+    await bot.speaker.idle();
+    const next = start();
+    await next.speaker.catchUp();
+    await next.speaker.onOperation(ended);
+    await next.speaker.idle();
+    expect(discord.posts(channel)).toHaveLength(1);
+    expect(post?.content).toBe("**launch CLAWDINATOR-2** — ✅ done after 1 min 30 s");
+    expect(post?.attachments).toHaveLength(1);
+  });
+});
+
+test("a plan that has a card is not told a second way to be approved", async () => {
+  const common = { type: "proposal" as const, operation: "instance_launch", digest: "0", summary: "a launch" };
+  const proposals = [
+    { ...common, approval: "ap-1", state: "pending" as const },
+    { ...common, approval: "ap-2", state: "approved" as const },
+  ];
+  const words = `Proposed: a launch\n${howToApprove("ap-1")}\nSaid: ${howToApprove("ap-1")}\n${howToApprove("ap-2")}`;
+  const left = `Proposed: a launch\nSaid: ${howToApprove("ap-1")}\n${howToApprove("ap-2")}`;
+  const seen = createSeen();
+  for (const event of [...proposals, text(words)]) see(seen, event);
+  expect(draftOf(seen)).toBe(left);
+  const done = { type: "done" as const, reason: "answered" as const, text: words, usage };
+  const posts = await postsOf({
+    message: "1",
+    place: { channel: "2", replyTo: "1" },
+    answer: { proposals, error: null, done },
+    extras: noExtras,
+  });
+  expect(posts.map(({ content }) => content)).toEqual([left]);
 });
 
 test("an operation is one message that is edited to its end", async () => {
