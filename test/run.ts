@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { parseCLI, startVitest } from "vitest/node";
 import { setUpEmulator, whyNotRepaired } from "./support/aws.ts";
 import { findChromium } from "./support/chromium.ts";
+import { findLocalModel, howToHaveOne } from "./support/local-model.ts";
 import { findMinistack } from "./support/ministack.ts";
 import { whyNoNix } from "./support/nix.ts";
 import { whyNoNixBuild } from "./support/nix-build.ts";
@@ -78,6 +79,14 @@ function ensureEmulator(): void {
   if (noEvaluation !== null) unavailable.push(`the evaluation of NixOS modules (${noEvaluation})`);
 }
 
+/** A model is nothing to install for a test run: it is used where there is one. */
+function sayWhichModel(): void {
+  const isThere = findLocalModel(process.env) !== null;
+  say(
+    isThere ? "a real small model is talked to" : `NOT RUN: a conversation with a real small model (${howToHaveOne})`,
+  );
+}
+
 function canInstall(): boolean {
   return spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0 && process.getuid?.() === 0;
 }
@@ -97,6 +106,7 @@ async function main(): Promise<void> {
   ensureGit();
   ensureChromium();
   ensureEmulator();
+  sayWhichModel();
   const { filter, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);
   const reporter = new CountingReporter({ print: (line) => void writeSync(1, `${line}\n`) });
   const vitest = await startVitest("test", filter, {

@@ -1,4 +1,5 @@
 /** Conversations listed and searched, newest first, page by page, straight from their files. */
+import { firstLine } from "../../tools/shorten.ts";
 import type { ConversationEntry } from "../protocol.ts";
 import { type ConversationFiles, listFiles, parseLine, readLines } from "./files.ts";
 
@@ -78,7 +79,7 @@ async function titleOf({ conversation, paths }: ConversationFiles): Promise<stri
         // Without parsing every entry of a conversation that begins with much else.
         if (!line.includes('"role":"user"')) continue;
         const body = parseLine(line)?.body;
-        if (body?.role === "user") return shorten(body.text.trim().split("\n", 1)[0] ?? "", maxTitleCharacters);
+        if (body?.role === "user") return firstLine(body.text, maxTitleCharacters);
       }
       read += lines.length;
       if (read > titleSearchCharacters) return conversation;
@@ -127,8 +128,4 @@ function saidIn({ body }: ConversationEntry): { by: string; text: string } | nul
   if (body.role === "assistant" || body.role === "notice" || body.role === "summary")
     return { by: body.role, text: body.text };
   return null;
-}
-
-function shorten(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1).toWellFormed()}…` : text;
 }

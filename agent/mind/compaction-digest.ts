@@ -1,4 +1,5 @@
 /** Entries as text: whole, for a summarizer; and shortened by rule, for when there is none. */
+import { firstLine } from "../../tools/shorten.ts";
 import type { ConversationEntry } from "../protocol.ts";
 import { proposalOf } from "./proposal.ts";
 
@@ -74,11 +75,6 @@ function digestLine({ at, body }: ConversationEntry): DigestLine[] {
     aside(`called ${name} with ${firstLine(JSON.stringify(input) ?? "nothing", maxResultCharacters)}`),
   );
   return [...answer, ...calls];
-}
-
-function firstLine(text: string, most: number): string {
-  const line = text.trim().split("\n", 1)[0] ?? "";
-  return line.length > most ? `${line.slice(0, most - 1).toWellFormed()}…` : line;
 }
 
 function timeOf(at: number): string {

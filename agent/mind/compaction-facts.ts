@@ -2,6 +2,7 @@
  * What must outlive a conversation's compaction. Code carries it from summary to summary: a summarizer adds facts and
  * names settled ones, and cannot lose one by forgetting it. Operations that wait or run are no matter of its opinion.
  */
+import { shorten } from "../../tools/shorten.ts";
 import type { ConversationEntry } from "../protocol.ts";
 import type { Body } from "./history.ts";
 import { proposalOf } from "./proposal.ts";
@@ -43,7 +44,7 @@ export function carryFacts({ before, found = [], settled = [], entries, now }: C
   }
   let number = nextNumber(before);
   for (const { kind, text } of found) {
-    const short = shorten(text);
+    const short = asFact(text);
     if (short === "" || facts.some((fact) => sameText(fact.text, short))) continue;
     facts.push({ id: `f${number++}`, kind, text: short });
   }
@@ -59,7 +60,7 @@ function openOperations(entries: ConversationEntry[], now: number): Fact[] {
     const id = `${approval}/op-${digest.slice(0, 12)}`;
     const how = state === "approved" ? "started under policy" : "proposed, waits for approval";
     const text = `${operation}: ${summary} (${how}; approval ${approval}, operation op-${digest.slice(0, 12)})`;
-    return [{ id, kind: "operation", text: shorten(text) }];
+    return [{ id, kind: "operation", text: asFact(text) }];
   });
 }
 
@@ -93,7 +94,7 @@ export function mergeFacts(facts: Fact[], merged: MergedFact[]): Fact[] {
   let number = nextNumber(facts);
   const added: Fact[] = [];
   for (const { kind, text, from } of merged) {
-    const short = shorten(text);
+    const short = asFact(text);
     const named = from.filter((id) => mergeable.has(id));
     if (short === "" || named.length < 2) continue;
     for (const id of named) mergeable.delete(id);
@@ -119,9 +120,8 @@ function nextNumber(facts: Fact[]): number {
   return 1 + Math.max(0, ...facts.map(({ id }) => Number(/^f(\d{1,9})$/.exec(id)?.[1] ?? 0)));
 }
 
-function shorten(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > maxFactCharacters ? `${line.slice(0, maxFactCharacters - 1)}…` : line;
+function asFact(text: string): string {
+  return shorten(text.replace(/\s+/g, " ").trim(), maxFactCharacters);
 }
 
 function sameText(a: string, b: string): boolean {

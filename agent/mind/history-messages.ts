@@ -1,5 +1,7 @@
 /** One message's entries as a model's messages; a pure function of the entries, so that its bytes stay the same. */
+
 import type { Json } from "../../tools/json.ts";
+import { shorten } from "../../tools/shorten.ts";
 import type { ConversationEntry } from "../protocol.ts";
 import type { ModelMessage } from "./models/model.ts";
 
@@ -78,8 +80,7 @@ function minuteOf(at: number): string {
 
 /** Names come from elsewhere: they must not look like more lines of the program's. */
 function oneLine(text: string, most = maxNameCharacters): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return wellFormed(line.length > most ? `${line.slice(0, most - 1)}…` : line);
+  return wellFormed(shorten(text.replace(/\s+/g, " ").trim(), most));
 }
 
 /** A text that was cut within a character makes endpoints refuse the conversation for good. */

@@ -5,6 +5,7 @@
  * groups before it and then its own; so what was sent once never changes from turn to turn or from run to run, whatever
  * came in between: a notice that comes during a run stands behind it in the next one.
  */
+import { lowestTrustOf } from "../../tools/memory-provenance.ts";
 import type { Trust } from "../../tools/tool.ts";
 import type { ConversationEntry } from "../protocol.ts";
 import { messagesOf, summaryMessage } from "./history-messages.ts";
@@ -92,8 +93,6 @@ interface Place {
   group: number;
   entry: number;
 }
-
-const trustOrder: Trust[] = ["public", "self", "maintainer"];
 
 export function makeHistory(entries: Iterable<ConversationEntry> = []): History {
   const groups: Group[] = [];
@@ -235,13 +234,8 @@ export function trustOf(bodies: ConversationEntry["body"][]): ViewTrust {
 }
 
 function lowestOf(parts: ViewTrust[]): ViewTrust {
-  let lowest = own.trust;
-  const sources = new Set<string>();
-  for (const { trust, publicSources } of parts) {
-    if (trustOrder.indexOf(trust) < trustOrder.indexOf(lowest)) lowest = trust;
-    for (const source of publicSources) sources.add(source);
-  }
-  return { trust: lowest, publicSources: [...sources] };
+  const sources = new Set(parts.flatMap(({ publicSources }) => publicSources));
+  return { trust: lowestTrustOf(parts), publicSources: [...sources] };
 }
 
 function isBefore(a: Place, b: Place): boolean {

@@ -1,6 +1,7 @@
 /** Runs the calls of one turn, in order, and stores each result before it is shown. */
 import { describeError } from "../../tools/errors.ts";
 import { digestOf, type Json } from "../../tools/json.ts";
+import { shorten } from "../../tools/shorten.ts";
 import type { RunEvent } from "../protocol.ts";
 import type { LoopOptions, LoopState, LoopTool, ToolOutcome } from "./loop.ts";
 import type { ToolCall } from "./models/model.ts";
@@ -35,7 +36,15 @@ async function takeResult(
   const result = ok ? "succeeded" : "failed";
   const digest = digestOf((input ?? null) as Json).slice(0, 16);
   show(
-    { type: "tool", call, name, state: result, text: firstLine(text), input: digest, ...publicSource },
+    {
+      type: "tool",
+      call,
+      name,
+      state: result,
+      text: shorten(text.split("\n", 1)[0] ?? "", maxResult),
+      input: digest,
+      ...publicSource,
+    },
     state,
     options,
   );
@@ -104,11 +113,4 @@ export function countRounds(): (calls: ToolCall[]) => number {
 }
 
 const maxSource = 500;
-
-function firstLine(text: string): string {
-  return shorten(text.split("\n", 1)[0] ?? "", 200);
-}
-
-function shorten(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
-}
+const maxResult = 200;

@@ -1,8 +1,11 @@
 /** Runs before each test file: nothing of the person who runs the tests reaches the tests or what they start. */
 import { findChromium } from "./chromium.ts";
 
-/** CLAWDINATOR_TEST_MODEL_URL and _FILE are for the tests themselves: `local-model.ts` says what they are. */
-const personal = /^(AWS|OPENAI|ANTHROPIC|GITHUB|GH|DISCORD|CLAWDINATOR(?!_TEST_MODEL))_/;
+/**
+ * CLAWDINATOR_TEST_MODEL_URL and _FILE are for the tests themselves: `local-model.ts` says what they are. So is
+ * CLAWDINATOR_TEST_KILLS: `all` kills at more points on AWS than a run of the whole suite has time for.
+ */
+const personal = /^(AWS|OPENAI|ANTHROPIC|GITHUB|GH|DISCORD|CLAWDINATOR(?!_TEST_(MODEL|KILLS)))_/;
 
 /** Set inside a hook or an alias of git; they would point a test's git at this checkout. */
 const gitPointers = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|COMMON_DIR|PREFIX|AUTHOR_.*|COMMITTER_.*)$/;

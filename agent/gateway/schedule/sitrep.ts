@@ -2,6 +2,7 @@
 import type { CostReport } from "../../../tools/cost-report.ts";
 import type { FleetDrift, FleetStatus, InstanceStatus } from "../../../tools/fleet/model.ts";
 import { type Json, sha256 } from "../../../tools/json.ts";
+import { firstLine } from "../../../tools/shorten.ts";
 import type { Sitrep, SitrepItem } from "../../../tools/sitrep.ts";
 import { type Store, update } from "../../../tools/store.ts";
 import type { ApprovalView, OperationView } from "../../protocol.ts";
@@ -13,6 +14,8 @@ export const heartbeatJob = "heartbeat";
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
+
+const maxLineCharacters = 200;
 
 /** Booting, proving itself and draining are no news before this. */
 const patienceMs = 10 * minuteMs;
@@ -91,7 +94,7 @@ export function createSitrepDesk(sources: SitrepSources): SitrepDesk {
         item(
           "drift",
           `${kind}/${name}/${sha256(detail).slice(0, 12)}`,
-          `drift${name ? ` of ${name}` : ""}: ${firstLine(detail)}`,
+          `drift${name ? ` of ${name}` : ""}: ${firstLine(detail, maxLineCharacters)}`,
         ),
       ),
       ...(schedule.problem === null
@@ -100,7 +103,7 @@ export function createSitrepDesk(sources: SitrepSources): SitrepDesk {
             item(
               "schedule",
               sha256(schedule.problem).slice(0, 12),
-              `the schedule's file is not taken over: ${firstLine(schedule.problem)}`,
+              `the schedule's file is not taken over: ${firstLine(schedule.problem, maxLineCharacters)}`,
             ),
           ]),
     ];
@@ -146,7 +149,10 @@ export function spendOf({ today, budgets, breaker }: CostReport): SpendLine {
   const of = budgets ? ` of $${budgets.usdPerDay.toFixed(2)}` : "";
   return {
     text: `Spent today: $${today.usd.toFixed(2)}${of}.`,
-    stopped: breaker.map(({ id, label, reason }) => ({ id, text: `${label} is stopped: ${firstLine(reason)}` })),
+    stopped: breaker.map(({ id, label, reason }) => ({
+      id,
+      text: `${label} is stopped: ${firstLine(reason, maxLineCharacters)}`,
+    })),
   };
 }
 
@@ -161,7 +167,7 @@ function isFailed({ state }: OperationView): boolean {
 function failureOf(operation: OperationView, at: number): Found {
   const { id, summary, state, error, endedAt } = operation;
   const what = state === "compensated" ? "failed and was undone" : "failed";
-  const why = error ? `: ${firstLine(error.message)}` : "";
+  const why = error ? `: ${firstLine(error.message, maxLineCharacters)}` : "";
   return item("operation", `${id}/${state}`, `operation ${id} ${what} ${ago(at - (endedAt ?? at))} (${summary})${why}`);
 }
 
@@ -194,7 +200,7 @@ function troubleOf(instance: InstanceStatus, at: number): Found[] {
     .map((check) => check.name)
     .sort()
     .join("+");
-  const details = failed.map((check) => `${check.name}: ${firstLine(check.detail)}`).join("; ");
+  const details = failed.map((check) => `${check.name}: ${firstLine(check.detail, maxLineCharacters)}`).join("; ");
   return [item("instance", `${name}/${epoch}/${names}`, `${name} is not well: ${details}`)];
 }
 
@@ -212,11 +218,6 @@ function nextText({ enabled, paused, nextAt }: JobView, at: number): string {
   if (paused) return `paused by ${paused.by}`;
   if (nextAt === null) return "never comes";
   return `next in ${span(nextAt - at)}, ${new Date(nextAt).toISOString().slice(0, 16).replace("T", " ")} UTC`;
-}
-
-function firstLine(text: string): string {
-  const [line = ""] = text.trim().split("\n", 1);
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
 
 function ago(ms: number): string {

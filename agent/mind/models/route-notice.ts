@@ -1,4 +1,5 @@
 /** The one line that a person reads when another model takes over. */
+import { shorten } from "../../../tools/shorten.ts";
 import type { ModelIdentity } from "../../protocol.ts";
 import type { ModelFailure } from "./model.ts";
 
@@ -52,6 +53,5 @@ function capital(text: string): string {
 }
 
 function line(text: string): string {
-  const flat = text.replace(/\s+/g, " ");
-  return flat.length > longestNotice ? `${flat.slice(0, longestNotice - 1)}…` : flat;
+  return shorten(text.replace(/\s+/g, " "), longestNotice);
 }

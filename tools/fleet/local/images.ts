@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
-import { ConfigError, ToolError } from "../../errors.ts";
+import { ToolError } from "../../errors.ts";
+import { readImageRecord } from "../image-record.ts";
 import type { Program } from "../program.ts";
 import type { Image, ImageDerivation } from "../services.ts";
 import {
@@ -153,25 +154,8 @@ function toImage(layout: LocalLayout, record: ImageRecord): Image {
   };
 }
 
-async function readRecord(layout: LocalLayout, id: string): Promise<ImageRecord | null> {
-  const path = join(imageDirectory(layout, id), "image.json");
-  const text = await readFileIfThere(path);
-  if (text === null) return null;
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const version = z.object({ formatVersion: z.number() }).safeParse(raw);
-  if (version.success && version.data.formatVersion !== 1) {
-    throw new ConfigError(`${path} has format version ${version.data.formatVersion}; this program knows 1`, {
-      code: "format_unknown",
-      hint: "run the version of the program that wrote it, or remove that image",
-    });
-  }
-  const parsed = recordSchema.safeParse(raw);
-  return parsed.success && parsed.data.id === id ? parsed.data : null;
+function readRecord(layout: LocalLayout, id: string): Promise<ImageRecord | null> {
+  return readImageRecord(join(imageDirectory(layout, id), "image.json"), { id, schema: recordSchema, holds: "image" });
 }
 
 async function readRecords(layout: LocalLayout): Promise<ImageRecord[]> {

@@ -1,13 +1,27 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openAiChatModel } from "../../../../agent/mind/models/openai-chat.ts";
-import { findLocalModel, howToHaveOne, startLocalModel } from "../../../support/local-model.ts";
+import { findLocalModel, startLocalModel } from "../../../support/local-model.ts";
+import { temporaryDirectory } from "../../../support/temporary.ts";
 import { say } from "../../../support/wire-driver.ts";
 
 const found = findLocalModel(process.env);
 const title = "a real small model holds a conversation with a tool call";
 
-if (found === null) test.skip(`${title} — NOT RUN, there is no model here: ${howToHaveOne}`);
-else {
+test("a model is found by its address, or by llama-server in PATH together with a file", () => {
+  const directory = temporaryDirectory();
+  const server = join(directory, "llama-server");
+  const environment = { PATH: `/nowhere:${directory}`, CLAWDINATOR_TEST_MODEL_FILE: "/m.gguf" };
+  expect(findLocalModel(environment)).toBeNull();
+  writeFileSync(server, "#!/bin/sh\n", { mode: 0o755 });
+  expect(findLocalModel(environment)).toEqual({ server, file: "/m.gguf" });
+  expect(findLocalModel({ PATH: directory })).toBeNull();
+  expect(findLocalModel({ CLAWDINATOR_TEST_MODEL_URL: "http://x/v1" })).toEqual({ url: "http://x/v1" });
+});
+
+// Where there is none, `npm test` says so at its beginning: a model is nothing that a test run could install.
+if (found !== null) {
   test(title, { timeout: 600_000 }, async () => {
     const baseUrl = await startLocalModel(found);
     const model = openAiChatModel({ baseUrl, environment: process.env, maxOutputTokens: 1024 });

@@ -2,8 +2,9 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { ConfigError, ToolError } from "../../../errors.ts";
-import { readFileIfThere, writeFileDurably } from "../../local/files.ts";
+import { ToolError } from "../../../errors.ts";
+import { readImageRecord } from "../../image-record.ts";
+import { writeFileDurably } from "../../local/files.ts";
 
 export const imageIdPattern = /^img-[0-9a-f]{12}$/;
 
@@ -45,26 +46,10 @@ export function openImageRecords(directory: string): ImageRecords {
   const rootOf = (id: string): string => join(directory, `${checkImageId(id)}.root`);
 
   async function read(id: string): Promise<ImageRecord | null> {
-    const path = pathOf(id);
-    const text = await readFileIfThere(path);
-    if (text === null) return null;
-    let raw: unknown;
-    try {
-      raw = JSON.parse(text);
-    } catch {
-      return null;
-    }
-    const version = z.object({ formatVersion: z.number() }).safeParse(raw);
-    if (version.success && version.data.formatVersion !== 1) {
-      throw new ConfigError(`${path} has format version ${version.data.formatVersion}; this program knows 1`, {
-        code: "format_unknown",
-        hint: "run the version of the program that wrote it, or remove that file",
-      });
-    }
-    const record = recordSchema.safeParse(raw);
-    if (!record.success || record.data.id !== id) return null;
-    const file = await stat(record.data.path).catch(() => null);
-    return file?.isFile() && file.size === record.data.bytes ? record.data : null;
+    const record = await readImageRecord(pathOf(id), { id, schema: recordSchema, holds: "file" });
+    if (record === null) return null;
+    const file = await stat(record.path).catch(() => null);
+    return file?.isFile() && file.size === record.bytes ? record : null;
   }
 
   return {
