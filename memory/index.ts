@@ -6,4 +6,14 @@
 export { MemoryError } from "./errors.ts";
 export { type MemoryOptions, openMemory } from "./hive.ts";
 export { seedMemory } from "./seed.ts";
-export type { Memory, MemoryDocument, MemoryMatch, MemoryRevision, MemoryTrust, Provenance } from "./types.ts";
+export type {
+  Memory,
+  MemoryDocument,
+  MemoryEntry,
+  MemoryMatch,
+  MemoryProblem,
+  MemoryRevision,
+  MemoryTrust,
+  MemoryWritten,
+  Provenance,
+} from "./types.ts";

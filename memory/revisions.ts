@@ -4,11 +4,10 @@
  * A `full` revision replaces everything among its ancestors; an `append` adds to the end; a `delete` is a full one
  * without text. The hash is over the whole file, so a file's name proves its content.
  */
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { hash } from "node:crypto";
 import { join } from "node:path";
+import { maxDocumentBytes } from "./documents.ts";
 import { MemoryError } from "./errors.ts";
-import { isMissing, syncDirectory, temporaryPrefix, writeWhole } from "./files.ts";
 import type { MemoryRevision, MemoryTrust } from "./types.ts";
 
 export interface Revision extends MemoryRevision {
@@ -20,11 +19,20 @@ export type NewRevision = Omit<Revision, "revision" | "bytes"> & {
   nonce: string;
 };
 
+/** Why a file is not taken for a revision. It is skipped and kept, and the rest of the document stays readable. */
+export interface Damage {
+  problem: string;
+  hint: string;
+}
+
 /** Digits of a lamport number in a file name, so that names sort; more revisions than this a document never has. */
 const lamportDigits = 10;
+const highestLamport = 10 ** lamportDigits - 1;
 /** Hex digits of the hash in a name: 96 bits, no collision in any fleet's life. */
 const hashDigits = 24;
-const namePattern = /^(\d{10})-([A-Za-z0-9._-]+)-([0-9a-f]{24})\.md$/;
+const idPattern = /^(\d{10})-([A-Za-z0-9._-]{1,100})-([0-9a-f]{24})$/;
+const opening = "---\nformat: 1\n";
+const closing = "\n---\n";
 const headerKeys = [
   "document",
   "kind",
@@ -36,23 +44,46 @@ const headerKeys = [
   "trust",
   "at",
   "nonce",
+  "movedTo",
+  "movedFrom",
 ] as const;
 
-export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+/** Room for the header, whose longest part are the parents: one for each writer that wrote at the same time. */
+export const maxRevisionBytes = 2 * maxDocumentBytes;
+
+export function sha256(content: string | Buffer): string {
+  return hash("sha256", content, "hex");
 }
 
-function revisionDirectory(directory: string, document: string): string {
+export function revisionFolder(directory: string, document: string): string {
   return join(directory, ".hive", document);
 }
 
+/** The revision that a file name stands for, or null when it stands for none. */
+export function revisionOfFile(name: string): string | null {
+  const revision = name.endsWith(".md") ? name.slice(0, -".md".length) : "";
+  return isRevisionId(revision) ? revision : null;
+}
+
+export function isRevisionId(id: string): boolean {
+  return idPattern.test(id);
+}
+
+export function lamportOf(revision: string): number {
+  return Number(revision.slice(0, lamportDigits));
+}
+
+function writerOf(revision: string): string {
+  return revision.slice(lamportDigits + 1, -hashDigits - 1);
+}
+
 /** Order of full texts: by (lamport, hash). */
-export function compareFull(a: Revision, b: Revision): number {
+export function compareFull(a: MemoryRevision, b: MemoryRevision): number {
   return a.lamport - b.lamport || compareText(hashOf(a.revision), hashOf(b.revision));
 }
 
 /** Order of appends: by (lamport, writer, hash). */
-export function compareAppend(a: Revision, b: Revision): number {
+export function compareAppend(a: MemoryRevision, b: MemoryRevision): number {
   return (
     a.lamport - b.lamport || compareText(a.writer, b.writer) || compareText(hashOf(a.revision), hashOf(b.revision))
   );
@@ -66,87 +97,81 @@ function hashOf(revision: string): string {
   return revision.slice(-hashDigits);
 }
 
-/** Writes a revision; the same content again is the same file. */
-export async function putRevision(directory: string, content: NewRevision): Promise<Revision> {
-  const file = encodeRevision(content);
-  const hash = sha256(file).slice(0, hashDigits);
-  const revision = `${String(content.lamport).padStart(lamportDigits, "0")}-${content.writer}-${hash}`;
-  const folder = revisionDirectory(directory, content.document);
-  const created = await mkdir(folder, { recursive: true });
-  await writeWhole(join(folder, `${revision}.md`), file);
-  // Each new folder's own entry must be on disk too.
-  if (created !== undefined) {
-    for (let parent = join(folder, ".."); parent.length >= directory.length; parent = join(parent, "..")) {
-      await syncDirectory(parent);
-    }
+/** The file of a revision and its id. The same content gives the same id everywhere. */
+export function encodeRevision(content: NewRevision): { revision: string; file: string } {
+  if (content.lamport > highestLamport) {
+    throw new MemoryError(`${content.document} cannot take another revision: its numbers are used up`, {
+      code: "document_full",
+      hint: "rename it: the new name begins its own history",
+    });
   }
-  const { nonce: _nonce, ...rest } = content;
-  return { ...rest, revision, bytes: Buffer.byteLength(content.text) };
+  const header = headerKeys
+    .filter((key) => content[key] !== undefined)
+    .map((key) => `${key}: ${JSON.stringify(content[key])}`);
+  const file = `${opening}${header.join("\n")}${closing}${content.text}`;
+  const number = String(content.lamport).padStart(lamportDigits, "0");
+  return { revision: `${number}-${content.writer}-${sha256(file).slice(0, hashDigits)}`, file };
 }
 
-/** Reads the revisions of a document that `known` does not hold yet, into `known`. */
-export async function loadRevisions(
-  directory: string,
-  document: string,
-  known: Map<string, Revision>,
-): Promise<Map<string, Revision>> {
-  const folder = revisionDirectory(directory, document);
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return known;
-    throw error;
-  }
-  for (const name of names.sort()) {
-    if (name.startsWith(temporaryPrefix) || !namePattern.test(name)) continue;
-    const revision = name.slice(0, -".md".length);
-    if (known.has(revision)) continue;
-    known.set(revision, decodeRevision(join(folder, name), revision, await readFile(join(folder, name), "utf8")));
-  }
-  return known;
-}
-
-function encodeRevision(content: NewRevision): string {
-  const header = headerKeys.map((key) => `${key}: ${JSON.stringify(content[key])}`);
-  return `---\nformat: 1\n${header.join("\n")}\n---\n${content.text}`;
-}
-
-function decodeRevision(path: string, revision: string, file: string): Revision {
-  const broken = (why: string, hint: string) =>
-    new MemoryError(`the revision ${path} ${why}`, { code: "revision_unreadable", hint });
-  if (!file.startsWith("---\nformat: 1\n")) {
-    throw broken(
-      "has an unknown format",
-      "a newer version of the program wrote it, or it is damaged: update, or restore the file",
-    );
-  }
+/** Reads a revision's file, and says what is wrong with one that cannot be what its name says. */
+export function decodeRevision(document: string, revision: string, file: Buffer): Revision | Damage {
   if (sha256(file).slice(0, hashDigits) !== hashOf(revision)) {
-    throw broken(
-      "is damaged: its content does not match its name",
-      "restore it from a backup; revisions are never edited by hand",
-    );
+    return {
+      problem: "is damaged: its content does not match its name",
+      hint: "restore the file from a snapshot; revisions are never edited by hand",
+    };
   }
-  const end = file.indexOf("\n---\n");
-  const header = new Map(
-    file
-      .slice("---\nformat: 1\n".length, end)
-      .split("\n")
-      .map((line) => [line.slice(0, line.indexOf(": ")), JSON.parse(line.slice(line.indexOf(": ") + 2)) as unknown]),
+  const content = file.toString("utf8");
+  const end = content.indexOf(closing, opening.length - 1);
+  const header = content.startsWith(opening) && end > 0 ? parseHeader(content.slice(opening.length, end)) : null;
+  if (header === null || !isHeaderOf(document, revision, header)) {
+    return {
+      problem: "has a format that this program does not know",
+      hint: "a newer version of the program wrote it: update this one",
+    };
+  }
+  const text = content.slice(end + closing.length);
+  const { nonce: _nonce, ...rest } = header;
+  return { ...rest, revision, bytes: Buffer.byteLength(text), text };
+}
+
+export function isDamage(found: Revision | Damage): found is Damage {
+  return "problem" in found;
+}
+
+type Header = Omit<NewRevision, "text">;
+
+function parseHeader(lines: string): Record<string, unknown> | null {
+  let json = "";
+  for (const line of lines.split("\n")) {
+    const at = line.indexOf(": ");
+    json += `${json === "" ? "{" : ","}"${line.slice(0, at)}":${line.slice(at + 2)}`;
+  }
+  try {
+    return JSON.parse(`${json}}`) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}
+
+const kinds: unknown[] = ["full", "append", "delete"] satisfies MemoryRevision["kind"][];
+const trusts: unknown[] = ["public", "self", "maintainer"] satisfies MemoryTrust[];
+
+function isHeaderOf(document: string, revision: string, header: object): header is Header {
+  const { kind, lamport, writer, parents, author, source, trust, at, ...rest } = header as Partial<Header>;
+  return (
+    rest.document === document &&
+    kinds.includes(kind) &&
+    lamport === lamportOf(revision) &&
+    writer === writerOf(revision) &&
+    Array.isArray(parents) &&
+    // Every parent has a lower number: what walks from newer to older can count on it.
+    parents.every((parent) => typeof parent === "string" && isRevisionId(parent) && lamportOf(parent) < lamport) &&
+    typeof author === "string" &&
+    typeof source === "string" &&
+    trusts.includes(trust) &&
+    typeof at === "number" &&
+    ["string", "undefined"].includes(typeof rest.movedTo) &&
+    ["string", "undefined"].includes(typeof rest.movedFrom)
   );
-  const text = file.slice(end + "\n---\n".length);
-  return {
-    revision,
-    document: header.get("document") as string,
-    kind: header.get("kind") as Revision["kind"],
-    parents: header.get("parents") as string[],
-    lamport: header.get("lamport") as number,
-    writer: header.get("writer") as string,
-    author: header.get("author") as string,
-    source: header.get("source") as string,
-    trust: header.get("trust") as MemoryTrust,
-    at: header.get("at") as number,
-    bytes: Buffer.byteLength(text),
-    text,
-  };
 }

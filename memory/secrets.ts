@@ -1,21 +1,55 @@
-/** Shapes of credentials that must never be remembered. Finding one names its kind, never its value. */
+/**
+ * Credentials must never be remembered. Finding one names its kind and line, never its value; see `docs/memory.md`.
+ *
+ * A line that looks like a credential and is none (an example in a manual) may carry a marker:
+ * `<!-- allow-secret: REASON -->`. It counts only in a text that a maintainer writes; once it stands in a document,
+ * others may keep the line as it is.
+ */
+import { findShape, hideShapes } from "./secret-shapes.ts";
+import { hasRandomToken, publicBlockLines } from "./secret-tokens.ts";
+import { findNamedValue } from "./secret-values.ts";
+import type { MemoryTrust } from "./types.ts";
 
-const shapes: { kind: string; pattern: RegExp }[] = [
-  { kind: "a private key", pattern: /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/ },
-  { kind: "a GitHub token", pattern: /\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})/ },
-  { kind: "an AWS access key id", pattern: /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/ },
-  { kind: "a CLAWDINATOR token", pattern: /\bclawd_[A-Za-z0-9_-]{16,}/ },
-  { kind: "a model provider's API key", pattern: /\bsk-[A-Za-z0-9_-]{20,}/ },
-  { kind: "a Slack token", pattern: /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/ },
-  // A Discord bot token: base64 of the numeric user id, of a time stamp, and a signature.
-  { kind: "a Discord token", pattern: /\b[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}/ },
-];
+export { hideShapes };
 
-/** The kind and line of the first secret in a text, or null. */
-export function findSecret(text: string): { kind: string; line: number } | null {
-  for (const { kind, pattern } of shapes) {
-    const match = pattern.exec(text);
-    if (match) return { kind, line: text.slice(0, match.index).split("\n").length };
+/** Such as `a GitHub token`. `line` counts from 1. */
+export interface FoundSecret {
+  kind: string;
+  line: number;
+}
+
+export interface SecretScan {
+  /** The writer's: a marker counts for a maintainer only. Default: no marker counts. */
+  trust?: MemoryTrust;
+  /** What the document holds already: lines with a marker that stand there may stay. */
+  before?: string;
+}
+
+const marker = /<!-- allow-secret: *[^\s>][^>]{0,200}-->/;
+
+/** The first secret in a text, or null. Its value appears nowhere. */
+export function findSecret(text: string, scan: SecretScan = {}): FoundSecret | null {
+  const lines = text.split("\n");
+  const publicLines = publicBlockLines(lines);
+  let kept: Set<string> | null = null;
+  const isAllowed = (line: string): boolean => {
+    if (!marker.test(line)) return false;
+    if (scan.trust === "maintainer") return true;
+    kept ??= new Set((scan.before ?? "").split("\n"));
+    return kept.has(line);
+  };
+  for (const [index, line] of lines.entries()) {
+    const kind = kindIn(line, publicLines.has(index));
+    if (kind !== null && !isAllowed(line)) return { kind, line: index + 1 };
   }
   return null;
+}
+
+function kindIn(line: string, isPublicBlock: boolean): string | null {
+  if (line.length < 12) return null;
+  const shape = findShape(line);
+  if (shape !== null) return shape.kind;
+  const named = findNamedValue(line);
+  if (named !== null) return named;
+  return !isPublicBlock && hasRandomToken(line) ? "a token that looks random" : null;
 }
