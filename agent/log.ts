@@ -1,14 +1,11 @@
 /** JSON log lines on standard error. */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { hideShapes } from "../memory/secret-shapes.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const severity: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-
-/** Tokens and keys as they look, wherever they come from: a log line is no place for any of them. */
-const secretPattern =
-  /\b(clawd_[0-9]+_[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|AKIA[A-Z0-9]{16}|[A-Za-z0-9_-]{22,30}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45})/g;
 
 export type Log = (level: LogLevel, message: string, fields?: { [key: string]: unknown }) => void;
 
@@ -38,6 +35,7 @@ export function createLog(options: {
   return (level, message, fields = {}) => {
     if (severity[level] < severity[options.least]) return;
     const line = JSON.stringify({ at: new Date().toISOString(), level, message, ...options.base, ...fields });
-    write(`${line.replaceAll(secretPattern, "[secret]")}\n`);
+    // Whatever it came from, a log line is no place for a key.
+    write(`${hideShapes(line)}\n`);
   };
 }

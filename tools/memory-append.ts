@@ -1,6 +1,11 @@
 import { z } from "zod";
-import { provenanceOf } from "./memory-provenance.ts";
+import { provenanceOf, writtenBefore } from "./memory-provenance.ts";
+import { rememberSeen, seenOf } from "./memory-seen.ts";
+import { shorten } from "./shorten.ts";
 import { defineReadTool } from "./tool.ts";
+
+/** Of what was added, in the answer. */
+const maxTold = 300;
 
 export const memoryAppend = defineReadTool({
   name: "memory_append",
@@ -13,16 +18,15 @@ export const memoryAppend = defineReadTool({
     dated: z.boolean().optional().describe("add it as one list item that begins with today's date"),
   }),
   async run(context, input) {
-    const provenance = provenanceOf(context);
-    const history = context.call === undefined ? [] : await context.memory.history(input.document);
-    const before = history.find(({ source, author }) => source === provenance.source && author === provenance.author);
+    const { document } = input;
     const text = input.dated ? `- ${new Date().toISOString().slice(0, 10)}: ${oneLine(input.text)}` : input.text;
-    const written = before
-      ? { document: input.document, revision: before.revision }
-      : await context.memory.append(input.document, text, provenance);
+    const before = await writtenBefore(context, document);
+    const written = before ?? (await context.memory.append(document, text, provenanceOf(context)));
+    const seen = seenOf(context, document);
+    if (seen !== null) rememberSeen(context, document, [...new Set([...seen, written.revision])]);
     return {
-      text: `Added to ${input.document}: ${oneLine(input.text)}`,
-      data: { document: written.document, revision: written.revision },
+      text: `Added to ${document}: ${shorten(oneLine(input.text), maxTold)}`,
+      data: { document, revision: written.revision },
     };
   },
 });

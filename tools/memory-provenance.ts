@@ -7,6 +7,14 @@ export function provenanceOf(context: ReadContext): Provenance {
   return { author: context.author.name, source, trust: context.trust };
 }
 
+/** What this very call wrote when it was made before: a call that may have run is made again, and writes once. */
+export async function writtenBefore(context: ReadContext, document: string): Promise<MemoryRevision | null> {
+  if (context.call === undefined) return null;
+  const { author, source } = provenanceOf(context);
+  const history = await context.memory.history(document);
+  return history.find((revision) => revision.source === source && revision.author === author) ?? null;
+}
+
 const order: Trust[] = ["public", "self", "maintainer"];
 
 /** The least trusted of several texts; `maintainer` when there are none. */

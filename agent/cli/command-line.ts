@@ -1,10 +1,9 @@
 /** Every command, its options and its help. Commands load what they need when they run. */
 import { Command, CommanderError, Option } from "commander";
 import { defaultHome } from "../paths.ts";
-import type { CommandContext } from "./context.ts";
+import { type AddCommand, parseCount } from "./command-parts.ts";
+import { memoryCommands } from "./memory-commands.ts";
 import { createOutput, reportError, UsageError } from "./output.ts";
-
-type Action = (context: CommandContext, parameters: string[], options: Record<string, unknown>) => Promise<void>;
 
 /** Builds the whole command line; `docs/command-line.md` is generated from it. */
 export function buildCommandLine(): Command {
@@ -15,7 +14,7 @@ export function buildCommandLine(): Command {
     .enablePositionalOptions()
     .showHelpAfterError("(add --help for the options and an example)");
 
-  const add = (parent: Command, usage: string, description: string, example: string, action: Action): Command =>
+  const add: AddCommand = (parent, usage, description, example, action) =>
     parent
       .command(usage)
       .description(description)
@@ -236,56 +235,7 @@ export function buildCommandLine(): Command {
     .option("--via <way>", "ebs-direct or vm-import; default: `aws.importWay` of the configuration")
     .option("--config <path>", "the fleet's configuration, such as nix/settings.json of the fleet repository");
 
-  const memory = group("memory", "the hive mind's documents");
-  const memoryModule = () => import("./memory.ts");
-  add(memory, "list", "documents", "clawdinator memory list", async (context) => (await memoryModule()).list(context));
-  add(memory, "read <document>", "one document", "clawdinator memory read ops.md", async (context, [document]) =>
-    (await memoryModule()).read(context, document ?? ""),
-  );
-  add(
-    memory,
-    "write <document> [text...]",
-    "replace a document; without a text, by stdin",
-    "clawdinator memory write notes.md < notes.md",
-    async (context, [document, text]) => (await memoryModule()).write(context, "write", document ?? "", text),
-  );
-  add(
-    memory,
-    "append <document> [text...]",
-    "add to a document's end; without a text, by stdin",
-    'clawdinator memory append notes.md "the canary is CLAWDINATOR-2"',
-    async (context, [document, text]) => (await memoryModule()).write(context, "append", document ?? "", text),
-  );
-  add(
-    memory,
-    "edit <document>",
-    "replace one passage",
-    "clawdinator memory edit ops.md --before old --after new",
-    async (context, [document], options) => (await memoryModule()).edit(context, document ?? "", options),
-  )
-    .requiredOption("--before <text>", "the passage, which must occur once")
-    .requiredOption("--after <text>", "what stands there instead");
-  add(
-    memory,
-    "search <query...>",
-    "find text in all documents",
-    "clawdinator memory search canary",
-    async (context, [query]) => (await memoryModule()).search(context, query ?? ""),
-  );
-  add(
-    memory,
-    "history <document>",
-    "a document's revisions, newest first",
-    "clawdinator memory history ops.md",
-    async (context, [document]) => (await memoryModule()).history(context, document ?? ""),
-  );
-  add(
-    memory,
-    "restore <document> <revision>",
-    "bring back the text of a revision",
-    "clawdinator memory restore ops.md REVISION",
-    async (context, [document, revision]) => (await memoryModule()).restore(context, document ?? "", revision ?? ""),
-  );
+  memoryCommands(group("memory", "the hive mind's documents"), add);
 
   const costCommand = add(
     program,
@@ -465,12 +415,6 @@ function parsePort(text: string): number {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new UsageError(`"${text}" is not a port`, "a port is a number from 0 to 65535");
   return port;
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 0) throw new UsageError(`"${text}" is not a count`, "give a whole number");
-  return count;
 }
 
 /** Parses and runs; sets the exit code: 0 success, 1 failure, 2 wrong usage. */

@@ -10,6 +10,7 @@ import { programRoot, readCheckout, readVersion } from "../gateway/identity.ts";
 import { fleetPaths } from "../paths.ts";
 import { connect } from "./client.ts";
 import type { CommandContext } from "./context.ts";
+import { memoryCheck } from "./doctor-memory.ts";
 import { readConfig } from "./read-config.ts";
 
 const run = promisify(execFile);
@@ -56,6 +57,7 @@ export async function doctor(context: CommandContext): Promise<void> {
       },
       "mend or move away what it names; the rest of the workspace works",
     ),
+    await memoryCheck(context),
     ...(await providerChecks(home)),
     ...(await discordChecks(home)),
     ...(await gatewayChecks(context)),

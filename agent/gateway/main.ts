@@ -1,4 +1,5 @@
 /** The gateway: everything deterministic about an instance, put together and kept going until it is stopped. */
+import { join } from "node:path";
 import type { CostReport } from "../../tools/cost-report.ts";
 import { ConfigError, describeError } from "../../tools/errors.ts";
 import { commitAuthor } from "../../tools/fleet/bare-repository.ts";
@@ -14,6 +15,8 @@ import { ensureFirstMaintainer, ensureFleet } from "./first-start.ts";
 import { abandonReaders } from "./http/abandoned.ts";
 import { startControl } from "./http/server.ts";
 import { programRoot, readVersion } from "./identity.ts";
+import { createGatewayMemory } from "./memory.ts";
+import { createMemoryKeeper } from "./memory-keeper.ts";
 import { startMindServer } from "./mind-server.ts";
 import { describeOperations } from "./operation-registry.ts";
 import { createPresence } from "./presence.ts";
@@ -151,7 +154,19 @@ async function assemble(
   const { environment } = boot;
   const seeds = await openSeedKeeper();
   if (seeds) cleanup.push(() => seeds.stop());
-  const onUpkeep = seeds ? () => seeds.look() : undefined;
+  const memory = createGatewayMemory({ paths, identity, log });
+  cleanup.push(() => memory.close());
+  const memoryKeeper = createMemoryKeeper({
+    open: memory.open,
+    directory: paths.memory,
+    backups: config.provider === "local" ? join(home, "backups") : null,
+    log,
+  });
+  cleanup.push(() => memoryKeeper.stop());
+  const onUpkeep = (): void => {
+    seeds?.look();
+    void memoryKeeper.look();
+  };
   const { schedule, sitrep } = assembleSchedule({
     core,
     name,
@@ -212,7 +227,20 @@ async function assemble(
   boot.setConnected(() => mindServer.connected() !== null);
   presence.setCheck({ name: "mind", ok: false, detail: "starting" });
 
-  const api = { ...core, home, config, identity, runs, presence, scheduler, schedule, spend, cost, log };
+  const api = {
+    ...core,
+    home,
+    config,
+    identity,
+    runs,
+    presence,
+    scheduler,
+    schedule,
+    spend,
+    cost,
+    memory: memory.open,
+    log,
+  };
   // Both parts of a first start begin before either is awaited.
   const fleetMade = isCheckout
     ? presence.phase("fleet", () => ensureFleet({ ...core, ...backend, name }))

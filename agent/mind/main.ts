@@ -57,7 +57,12 @@ async function start(write: (line: string) => void): Promise<number> {
     return exitLocked;
   }
   const spec = await readSpec(paths.spec);
-  const memory = openMemory({ directory: fleet.memory, writer: instance, index: paths.index });
+  const memory = openMemory({
+    directory: fleet.memory,
+    writer: instance,
+    index: paths.index,
+    onProblem: (problem) => log("warn", "memory.problem", { ...problem }),
+  });
   const keyFile = (name: string) => secretFile({ config, home, name });
   const mind = await makeMind({
     selectModels: (spend) => selectModels(config, process.env, { keyFile, spend }),

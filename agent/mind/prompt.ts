@@ -5,7 +5,7 @@
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Memory } from "../../memory/index.ts";
+import type { Memory, MemoryDocument } from "../../memory/index.ts";
 import { openWorkspace } from "../../tools/workspace/files.ts";
 import { listSkills, type Skill } from "../../tools/workspace/skills.ts";
 import type { TemplateValues } from "../../tools/workspace/template.ts";
@@ -52,14 +52,23 @@ export async function buildPrompt(options: PromptOptions): Promise<string> {
   });
   if (skills.length > 0) parts.push(skillList(skills));
   if (index !== null) {
-    // Public text comes in by a tool's result only: that is what marks a run as influenced by it.
-    const text =
-      index.trust === "public"
-        ? "It holds text from the public internet, so it is not shown here; `memory_read` shows it."
-        : shortened(index.text.trim(), "index.md of the memory", warn);
-    parts.push(`# Memory: index.md\n\n${text}`);
+    parts.push(`# Memory: index.md\n\n${indexText(index, warn)}`);
   }
   return `${parts.join("\n\n---\n\n")}\n`;
+}
+
+/** A prompt is instruction, so it holds maintainers' words only; what others wrote comes in as the result of a tool. */
+function indexText(index: MemoryDocument, warn: (text: string) => void): string {
+  if (index.trust === "maintainer") return shortened(index.text.trim(), "index.md of the memory", warn);
+  const why =
+    index.trust === "public"
+      ? "It holds text from the public internet"
+      : "An instance, or somebody by hand, changed it after a maintainer did";
+  warn(
+    `index.md of the memory is not in the prompt: its trust is ${index.trust}. A maintainer who has read it vouches for it: ` +
+      "`clawdinator memory write index.md --vouch`",
+  );
+  return `${why}, so it is not shown here; \`memory_read\` shows it.`;
 }
 
 function skillList(skills: Skill[]): string {

@@ -1,4 +1,5 @@
 /** What the HTTP routes work with. */
+import type { Memory } from "../../../memory/index.ts";
 import type { CostReport } from "../../../tools/cost-report.ts";
 import type { FleetStatus } from "../../../tools/fleet/model.ts";
 import type { FleetServices } from "../../../tools/fleet/services.ts";
@@ -45,6 +46,8 @@ export interface Api {
   spend: Spend;
   /** What the last days cost; today is one of them. */
   cost(days: number): Promise<CostReport>;
+  /** The hive mind, opened on first use: a start does not need it. */
+  memory(): Promise<Memory>;
   log: Log;
   /** Where the requests come in: a browser may speak to one, only this machine's user to the other. */
   surface: "tcp" | "control";

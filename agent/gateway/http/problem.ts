@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
+import { MemoryError } from "../../../memory/errors.ts";
 import { describeError } from "../../../tools/errors.ts";
 
 /** A refusal with its status; the body is `{ error: { code, message, hint } }` everywhere. */
@@ -39,7 +40,10 @@ export function answerProblem(error: Error, context: Context, onFault: (error: E
     return context.json({ error: { code: "invalid_request", message: text, hint: "mend these fields" } }, 400);
   }
   const described = describeError(error);
-  if (described.code !== "internal") return context.json({ error: described }, 422);
+  if (described.code !== "internal") {
+    const place = error instanceof MemoryError ? error.place : null;
+    return context.json({ error: { ...described, ...place } }, 422);
+  }
   onFault(error);
   return context.json(
     { error: { code: "internal", message: "this failed inside", hint: "the gateway's log says why" } },

@@ -2,8 +2,10 @@
 import type { Context } from "hono";
 import type { Environment } from "./context.ts";
 
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
 export interface RouteDescription {
-  method: "GET" | "POST";
+  method: Method;
   path: string;
   /** Needs no maintainer's token. */
   isOpen: boolean;
@@ -15,4 +17,4 @@ export type DescribeRoute = (route: RouteDescription) => void;
 
 export type Handler = (context: Context<Environment>) => Promise<Response> | Response;
 
-export type Guarded = (method: "GET" | "POST", path: string, meaning: string, handler: Handler) => void;
+export type Guarded = (method: Method, path: string, meaning: string, handler: Handler) => void;

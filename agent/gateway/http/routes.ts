@@ -16,7 +16,7 @@ import { streamEvents } from "./events.ts";
 import { memoryRoutes } from "./memory-routes.ts";
 import { renderMetrics } from "./metrics.ts";
 import { HttpProblem, readJson } from "./problem.ts";
-import type { DescribeRoute, Handler } from "./route.ts";
+import type { DescribeRoute, Handler, Method } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 
 const loginSchema = z.strictObject({ token: z.string().min(1).max(500) });
@@ -33,11 +33,11 @@ const auditQuerySchema = z.strictObject({
 export function apiRoutes(api: Api, describe: DescribeRoute = () => {}): Hono<Environment> {
   const app = new Hono<Environment>();
   const author = requireMaintainer(api);
-  const open = (method: "GET" | "POST", path: string, meaning: string, handler: Handler): void => {
+  const open = (method: Method, path: string, meaning: string, handler: Handler): void => {
     describe({ method, path, isOpen: true, meaning });
     app.on(method, path, handler);
   };
-  const guarded = (method: "GET" | "POST", path: string, meaning: string, handler: Handler): void => {
+  const guarded = (method: Method, path: string, meaning: string, handler: Handler): void => {
     describe({ method, path, isOpen: false, meaning });
     app.on(method, path, author, handler);
   };

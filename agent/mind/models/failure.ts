@@ -1,4 +1,5 @@
 /** From whatever an SDK throws to the one form of failure that the rest knows. */
+import { hideShapes } from "../../../memory/secret-shapes.ts";
 import { isKnownError } from "../../../tools/errors.ts";
 import type { ModelFailure } from "./model.ts";
 import { retryAfterOf } from "./retry.ts";
@@ -201,5 +202,7 @@ export function redact(text: string, key: string | null): string {
   // A text this short is no secret, and would be found in words.
   const withoutKey = key !== null && key.length >= 6 ? text.replaceAll(key, "[key]") : text;
   const withoutCredentials = withoutKey.replace(/\/\/[^/@\s]+@/g, "//");
-  return withoutCredentials.replace(/\bsk-[A-Za-z0-9_*-]{6,}/g, "[key]").replace(/\bBearer \S+/g, "Bearer [key]");
+  // Providers name a wrong key in part, such as `sk-abc***xyz`: that is less than a key's shape.
+  const withoutParts = hideShapes(withoutCredentials, "[key]").replace(/\bsk-[A-Za-z0-9_*-]{6,}/g, "[key]");
+  return withoutParts.replace(/\bBearer \S+/g, "Bearer [key]");
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import type { Api } from "../../../agent/gateway/http/context.ts";
+import type { Method } from "../../../agent/gateway/http/route.ts";
 import { apiRoutes } from "../../../agent/gateway/http/routes.ts";
 import type { ApprovalView } from "../../../agent/protocol.ts";
 import { shareFleet } from "../../support/fleet.ts";
@@ -49,7 +50,7 @@ function raw(
   });
 }
 
-const routes: { method: "GET" | "POST"; path: string }[] = [];
+const routes: { method: Method; path: string }[] = [];
 apiRoutes({ surface: "tcp" } as Api, (route) => routes.push(route));
 const publicRoutes = ["GET /healthz", "GET /readyz", "GET /metrics", "GET /api/version", "POST /api/login"];
 
@@ -65,7 +66,11 @@ test("every route but the public ones wants a token, and a wrong one opens none"
     const isPublic = publicRoutes.includes(`${method} ${path}`);
     for (const token of [null, "x", `clawd_1_${"A".repeat(43)}`, `clawd_2_${fleet().token().split("_")[2]}`]) {
       const address = path.replace(":id", "ap-000000000000").replace(/:path\{.*\}/, "ops.md");
-      const response = await fleet().fetch(address, { method, token, ...(method === "POST" ? { body: {} } : {}) });
+      const response = await fleet().fetch(address, {
+        method,
+        token,
+        ...(method === "POST" || method === "PUT" ? { body: {} } : {}),
+      });
       if (isPublic) expect({ path, refused: response.status === 401 }).toEqual({ path, refused: false });
       else expect({ path, ...(await problem(response)) }).toMatchObject({ path, status: 401, code: "not_logged_in" });
       await response.body?.cancel().catch(() => {});

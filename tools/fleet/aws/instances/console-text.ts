@@ -1,5 +1,7 @@
 /** A machine's console as it may be shown: printable, and without what looks like a credential. */
 
+import { hideShapes } from "../../../../memory/secret-shapes.ts";
+
 const hidden = "[hidden]";
 
 /** Terminal colours, cursor movements and window titles. */
@@ -10,14 +12,6 @@ const controlCharacter = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\
 
 /** The whole block; to the end of the text where its end is cut off. */
 const privateKey = /-----BEGIN [A-Z0-9 ]*-----[\s\S]*?(?:-----END [A-Z0-9 ]*-----|$(?![\s\S]))/g;
-const credentials: RegExp[] = [
-  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
-  /\bsk-[A-Za-z0-9_-]{16,}/g,
-  /\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})/g,
-  /\bclawd_[A-Za-z0-9_-]{16,}/g,
-  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g,
-  /\b[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}/g,
-];
 /** `aws_secret_access_key = …`, `token: …`, `PASSWORD=…`: the value goes, the name stays. */
 const namedSecret =
   /\b([A-Za-z0-9_-]*(?:secret[_-]?(?:access[_-]?)?key|api[_-]?key|password|passwd|token|authorization)["']?\s*[:=]\s*)(?:Bearer\s+|Basic\s+)?["']?[^\s"',;]{6,}/gi;
@@ -25,9 +19,8 @@ const namedSecret =
 /** The last `lines` lines of a console's bytes. */
 export function cleanConsole(raw: string, lines: number): string[] {
   const plain = raw.replaceAll(escapeSequence, "").replaceAll("\r\n", "\n").replaceAll("\r", "\n");
-  let text = plain.replaceAll(controlCharacter, "").replaceAll(privateKey, hidden);
-  for (const pattern of credentials) text = text.replaceAll(pattern, hidden);
-  text = text.replaceAll(namedSecret, `$1${hidden}`);
+  const shown = plain.replaceAll(controlCharacter, "").replaceAll(privateKey, hidden);
+  const text = hideShapes(shown, hidden).replaceAll(namedSecret, `$1${hidden}`);
   const all = text.split("\n").map((line) => line.trimEnd());
   while (all.at(-1) === "") all.pop();
   return lines > 0 ? all.slice(-lines) : [];
