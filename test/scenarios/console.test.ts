@@ -1,4 +1,4 @@
-/** A person with a browser does the main job: log in, ask, approve, watch, reject, reload in the middle. */
+/** A person with a browser does the main job: log in, ask, approve, watch, reject, reload in the middle, remember. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -105,9 +105,24 @@ test.skipIf(!hasChromium)(
     await page.locator(".row", { hasText: "launch CLAWDINATOR-2" }).click();
     await page.locator(".step-succeeded", { hasText: "await ready" }).waitFor();
     await picture(page, "9-operation");
+    await openView(page, "Memory");
+    await page
+      .getByRole("complementary")
+      .getByRole("link", { name: /^ops\.md/ })
+      .click();
+    await page.getByRole("link", { name: "Edit" }).click();
+    const ops = page.getByRole("textbox", { name: "Text" });
+    await ops.fill(`${await ops.inputValue()}\n- A second sibling was not needed.\n`);
+    await page.keyboard.press("Control+s");
+    await page.locator(".document-body").getByText("A second sibling was not needed.").waitFor();
+    await picture(page, "10-memory");
+    const remembered = await fleet.json<{ text: string; trust: string }>("memory", "read", "ops.md");
+    expect(remembered.text).toMatch(/A second sibling was not needed\.\n$/);
+    expect(remembered.trust).toBe("maintainer");
     await openView(page, "Audit");
     await page.getByText("approval.executed").first().waitFor();
-    await picture(page, "10-audit");
+    await page.getByText("memory/ops.md").waitFor();
+    await picture(page, "11-audit");
 
     const { approvals } = await fleet.json<{ approvals: { state: string; reason: string | null }[] }>(
       "approvals",
@@ -122,7 +137,7 @@ test.skipIf(!hasChromium)(
     await openView(phone, "Fleet");
     await phone.getByRole("article", { name: "CLAWDINATOR-2" }).waitFor();
     expect(await horizontalOverflow(phone)).toBe(0);
-    await picture(phone, "11-phone-dark");
+    await picture(phone, "12-phone-dark");
     expect(phone.problems).toEqual([]);
   },
 );

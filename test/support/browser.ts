@@ -50,7 +50,7 @@ export async function loginByLink(page: Page, url: string): Promise<void> {
 /** Goes to a view through the navigation. */
 export async function openView(
   page: Page,
-  name: "Chat" | "Approvals" | "Fleet" | "Operations" | "Schedule" | "Cost" | "Audit",
+  name: "Chat" | "Approvals" | "Fleet" | "Operations" | "Memory" | "Schedule" | "Cost" | "Audit",
 ): Promise<void> {
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name }).click();
 }

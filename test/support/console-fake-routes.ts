@@ -25,6 +25,7 @@ export function fakeRoutes(fake: ConsoleFake): Hono {
       return context.json(refusal("login_needed", "Log in first."), 401);
     return next();
   });
+  if (fake.furtherRoutes) app.route("/", fake.furtherRoutes);
   app.post("/api/logout", (context) => {
     context.header("Set-Cookie", "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     return context.json({});

@@ -1,5 +1,6 @@
 /** A gateway as the console sees it: the real pages, and an API of the real wire shape that tests move by hand. */
 import { type ServerType, serve } from "@hono/node-server";
+import type { Hono } from "hono";
 import type {
   ApprovalView,
   AuditEntry,
@@ -46,6 +47,8 @@ export class ConsoleFake {
   cost: (days: number) => CostReport = (days) => sampleCost(days);
   schedule = (): ScheduleView => ({ at: Date.now(), file: "cron-jobs.json", problem: null, paused: false, jobs: [] });
   paused = false;
+  /** Served to whoever is logged in, besides the fake's own; set before the start. */
+  furtherRoutes: Hono | null = null;
   url = "";
   readonly #entries = new Map<string, ConversationEntry[]>();
   readonly #live = new Set<(event: LiveEvent) => void>();

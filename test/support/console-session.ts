@@ -1,3 +1,4 @@
+import type { Hono } from "hono";
 import type { Browser, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { loginByLink, openPage } from "./browser.ts";
@@ -9,9 +10,11 @@ import { ConsoleFake } from "./console-fake.ts";
  */
 export async function openConsole(
   browser: Browser,
-  options: Parameters<typeof openPage>[1] & { prepare?: (fake: ConsoleFake) => void } = {},
+  options: Parameters<typeof openPage>[1] & { prepare?: (fake: ConsoleFake) => void; furtherRoutes?: Hono } = {},
 ): Promise<{ fake: ConsoleFake; page: Page }> {
-  const fake = await new ConsoleFake().start();
+  const fake = new ConsoleFake();
+  fake.furtherRoutes = options.furtherRoutes ?? null;
+  await fake.start();
   options.prepare?.(fake);
   const page = await openPage(browser, options);
   onTestFinished(async () => {

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { StoreElement } from "./lib/element.ts";
 import { icon } from "./lib/icons.ts";
+import { leaving } from "./lib/leaving.ts";
 import { type Route, readRoute, routeHash, type ViewName, viewNames } from "./lib/router.ts";
 import { wordmark } from "./parts/brand.ts";
 import { topBar } from "./parts/top-bar.ts";
@@ -15,13 +16,15 @@ const titles: { [view in ViewName]: string } = {
   approvals: "Approvals",
   fleet: "Fleet",
   operations: "Operations",
+  memory: "Memory",
   schedule: "Schedule",
   cost: "Cost",
   audit: "Audit",
 };
 
 export class ConsoleShell extends StoreElement {
-  #route: Route = readRoute(location.hash);
+  #hash = location.hash;
+  #route: Route = readRoute(this.#hash);
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -36,12 +39,15 @@ export class ConsoleShell extends StoreElement {
 
   readonly #onHash = (): void => {
     if (location.hash.startsWith("#login=")) void startSession();
+    if (leaving.holds(location.hash, this.#hash)) return;
     const before = this.#route;
-    this.#route = readRoute(location.hash);
+    this.#hash = location.hash;
+    this.#route = readRoute(this.#hash);
     this.#noteChat();
     this.requestUpdate();
-    const moved = before.view !== this.#route.view || before.id !== this.#route.id;
-    if (moved && this.#route.view !== "chat") void this.updateComplete.then(() => this.#toHeading());
+    const moved = before.view !== this.#route.view || before.path.join("/") !== this.#route.path.join("/");
+    // Behind the microtasks in which the elements within the new page appear.
+    if (moved && this.#route.view !== "chat") void this.updateComplete.then(() => setTimeout(() => this.#toHeading()));
   };
 
   #noteChat(): void {
@@ -88,10 +94,11 @@ export class ConsoleShell extends StoreElement {
   }
 
   #view(): TemplateResult {
-    const { view, id } = this.#route;
+    const { view, id, path } = this.#route;
     if (view === "approvals") return html`<claw-approvals .approvalId=${id}></claw-approvals>`;
     if (view === "fleet") return html`<claw-fleet></claw-fleet>`;
     if (view === "operations") return html`<claw-operations .operationId=${id}></claw-operations>`;
+    if (view === "memory") return html`<claw-memory .path=${path}></claw-memory>`;
     if (view === "schedule") return html`<claw-schedule></claw-schedule>`;
     if (view === "cost") return html`<claw-cost></claw-cost>`;
     if (view === "audit") return html`<claw-audit></claw-audit>`;

@@ -1,17 +1,21 @@
 /** Where the person is, from the address' hash: `#/approvals/a-12` → view `approvals`, id `a-12`. */
-export const viewNames = ["chat", "approvals", "fleet", "operations", "schedule", "cost", "audit"] as const;
+export const viewNames = ["chat", "approvals", "fleet", "operations", "memory", "schedule", "cost", "audit"] as const;
 export type ViewName = (typeof viewNames)[number];
 
 export interface Route {
   view: ViewName;
   id: string | null;
+  /** Every part behind the view; `id` is the first of them. */
+  path: string[];
 }
 
 /** Unknown addresses lead to the chat. */
 export function readRoute(hash: string): Route {
-  const [view = "", id = ""] = hash.replace(/^#\/?/, "").split("/");
+  const [view = "", ...parts] = hash.replace(/^#\/?/, "").split("/");
   const known = viewNames.find((name) => name === view);
-  return known ? { view: known, id: id ? safeDecode(id) : null } : { view: "chat", id: null };
+  if (!known) return { view: "chat", id: null, path: [] };
+  const path = parts.filter((part) => part !== "").map(safeDecode);
+  return { view: known, id: path[0] ?? null, path };
 }
 
 export function routeHash(view: ViewName, id?: string | null): string {
