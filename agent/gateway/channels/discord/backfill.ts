@@ -3,9 +3,10 @@ import type { Client } from "discord.js";
 import { ProviderError } from "../../../../tools/errors.ts";
 import type { Cursors } from "./cursor.ts";
 import { isLater } from "./cursor.ts";
-import { isId, seenMessage } from "./listen-border.ts";
+import { seenMessage } from "./listen-border.ts";
 import { isGone } from "./listen-channels.ts";
 import type { SeenMessage } from "./listen-words.ts";
+import { isId } from "./shape.ts";
 
 /** As many as Discord gives at once. */
 const pageSize = 100;

@@ -69,7 +69,7 @@ export function createCardButtons(options: {
   async function askWhy(visit: Visit<ButtonInteraction>, { approval: id }: ButtonRecord): Promise<void> {
     const late = Symbol();
     const found = await Promise.race([
-      Promise.all([visit.admission, approvals.get(id)]),
+      Promise.all([visit.admission(), approvals.get(id)]),
       new Promise<typeof late>((resolve) => setTimeout(() => resolve(late), modalDeadlineMs).unref()),
     ]);
     if (found === late) return visit.answer("That took too long. Press Reject once more, please.");

@@ -46,7 +46,7 @@ export interface ButtonRecord {
 const customIdPattern = /^clawd-[0-9a-f]{32}$/;
 
 /** A card that was closed this long ago is forgotten; its buttons are long gone by then. */
-const keptMs = 7 * 24 * 3600 * 1000;
+export const cardKeptMs = 7 * 24 * 3600 * 1000;
 
 const cardKey = (approval: string): string => `discord/cards/${approval}`;
 const buttonKey = (customId: string): string => `discord/buttons/${customId}`;
@@ -123,7 +123,7 @@ export function createCardRecords(store: Store): CardRecords {
     peek: (customId) => known.get(customId) ?? null,
 
     async forgetOld(card) {
-      if (card.closedAt === null || (await store.now()) - card.closedAt < keptMs) return false;
+      if (card.closedAt === null || (await store.now()) - card.closedAt < cardKeptMs) return false;
       for (const [, customId] of buttonsOf(card)) {
         await store.delete(buttonKey(customId));
         known.delete(customId);

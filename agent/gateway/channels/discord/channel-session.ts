@@ -9,6 +9,7 @@ import type { ChannelOptions } from "./channel.ts";
 import { createConnection } from "./connection.ts";
 import type { Connection } from "./contract.ts";
 import { channelOf, ruleFor } from "./conversation.ts";
+import { createCourtesy } from "./courtesy.ts";
 import { createCursors } from "./cursor.ts";
 import { createDiscordDoor } from "./door.ts";
 import { watchElsewhere } from "./door-elsewhere.ts";
@@ -70,12 +71,14 @@ export function openSession(options: ChannelOptions): ChannelSession {
     log,
   });
   const siblings = createSiblings({ store, name });
+  const courtesy = createCourtesy();
   const cursors = createCursors({ store, name, onError: warn("discord.cursor_not_written") });
   const taker = createTaker({
     ...options,
     door,
     speaker,
     siblings,
+    turn: courtesy.turn,
     epoch: () => presence.epoch(),
     onError: warn("discord.message_failed"),
     signal: over.signal,
@@ -96,6 +99,7 @@ export function openSession(options: ChannelOptions): ChannelSession {
     once: createOnce(store),
     handlers: { ...createCardButtons({ approvals, records, cards, wake: options.wake }), ...commands },
     audit,
+    courtesy,
     log,
   });
   connection.onClient((client) => {

@@ -4,6 +4,7 @@ import type { Client, RESTOptions } from "discord.js";
 import { describeError } from "../../../../tools/errors.ts";
 import type { DiscordSettings } from "../../../discord-settings.ts";
 import type { Log } from "../../../log.ts";
+import { guardMemory } from "./connection-border.ts";
 import { createClient } from "./connection-client.ts";
 import type { SocketGuard } from "./connection-guard.ts";
 import { type End, endOfCode, trouble } from "./connection-trouble.ts";
@@ -14,6 +15,8 @@ const greetingMs = 60_000;
 const closeMs = 3_000;
 /** What is missing changes in bursts, as when a role is edited. */
 const sightDelayMs = 250;
+/** However many events are not as they should be, the log says so once in this time. */
+const tellMisfitsMs = 60_000;
 
 export interface Session {
   /** Null until it is ready. */
@@ -60,6 +63,15 @@ export async function beginSession(options: SessionOptions): Promise<Session> {
     onBroken: (error) => end(again(trouble.unreachable(describeError(error).message))),
   };
   const client = createClient(library, { settings: options.settings, makeRequest: options.makeRequest, guard });
+  let misfits = 0;
+  let toldMisfitsAt = Number.NEGATIVE_INFINITY;
+  guardMemory(client, (kind) => {
+    misfits++;
+    if (performance.now() - toldMisfitsAt < tellMisfitsMs) return;
+    toldMisfitsAt = performance.now();
+    log("warn", "discord.not_remembered", { kind, count: misfits });
+    misfits = 0;
+  });
   const readyClient = (): Client<true> | null => (isReady && !isOver ? (client as Client<true>) : null);
 
   const { Events } = library;
@@ -67,7 +79,11 @@ export async function beginSession(options: SessionOptions): Promise<Session> {
     sightTimer ??= setTimeout(() => {
       sightTimer = null;
       const seen = readyClient();
-      if (seen) options.onSight(seen);
+      try {
+        if (seen) options.onSight(seen);
+      } catch (error) {
+        log("error", "discord.not_compared", { error: describeError(error).message });
+      }
     }, sightDelayMs);
   };
   const onUp = (): void => {

@@ -11,6 +11,7 @@ import type { Log } from "../../../log.ts";
 import { claimBot, type Inspection, inspectToken, otherNameOf } from "./connection-bot.ts";
 import { forgetPrivateChannels, restOptions } from "./connection-client.ts";
 import { describeInspection } from "./connection-examine.ts";
+import { type ConnectionPace, connectionPace, successMs } from "./connection-pace.ts";
 import { createRequestGuard } from "./connection-requests.ts";
 import { beginSession, type Session } from "./connection-session.ts";
 import { type End, trouble } from "./connection-trouble.ts";
@@ -18,34 +19,6 @@ import type { Connection } from "./contract.ts";
 import { createIdentifyBudget, type IdentifyPace } from "./identify-budget.ts";
 import { settingsProblems } from "./settings-check.ts";
 import { visibleGuilds } from "./visible.ts";
-
-export interface ConnectionPace {
-  /** How often the token is looked at, and a lost connection. */
-  lookMs: number;
-  /** How often settings are compared with what the bot sees, besides at each change that Discord tells. */
-  sightMs: number;
-  firstRetryMs: number;
-  longestRetryMs: number;
-  /** A drop that is mended sooner is no failed check. */
-  tolerableDropMs: number;
-  /** A connection that has been lost for so long is begun anew. */
-  longestDropMs: number;
-  /** How often Discord is asked, without connecting, whether a missing intent is there now. */
-  intentLookMs: number;
-}
-
-const connectionPace: ConnectionPace = {
-  lookMs: 2_000,
-  sightMs: 60_000,
-  firstRetryMs: 1_000,
-  longestRetryMs: 60_000,
-  tolerableDropMs: 15_000,
-  longestDropMs: 120_000,
-  intentLookMs: 30_000,
-};
-
-/** A session that lasted this long is a success: the next wait begins small again. */
-const successMs = 60_000;
 
 export interface ConnectionOptions {
   settings: DiscordSettings;

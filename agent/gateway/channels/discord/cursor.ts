@@ -4,9 +4,13 @@
  */
 import type { Json } from "../../../../tools/json.ts";
 import { readAll, type Store, update } from "../../../../tools/store.ts";
+import { claimKeptMs } from "../../inbox.ts";
 
 /** A message more or less is heard twice after a crash, which is harmless. */
 const writeEveryMs = { cheap: 1_000, costly: 10_000 };
+
+/** A name that nobody has had for so long begins anew where the channels stand. */
+export const cursorKeptMs = claimKeptMs;
 
 export interface Cursor {
   channel: string;

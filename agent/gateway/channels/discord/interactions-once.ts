@@ -5,7 +5,7 @@
 import type { Store } from "../../../../tools/store.ts";
 
 /** Discord's tokens of interactions live 15 minutes; nothing older can come again with an answer to it. */
-const keptMs = 24 * 3600 * 1000;
+export const interactionKeptMs = 24 * 3600 * 1000;
 
 /** Old claims are removed this often at most. */
 const tidyEveryMs = 3600 * 1000;
@@ -22,7 +22,7 @@ export function createOnce(store: Store): Once {
   const tidy = async (now: number): Promise<void> => {
     for (const { key } of await store.list(prefix)) {
       const at = Number(((await store.get(key))?.value as { at?: number } | undefined)?.at ?? 0);
-      if (now - at > keptMs) await store.delete(key);
+      if (now - at > interactionKeptMs) await store.delete(key);
     }
   };
 

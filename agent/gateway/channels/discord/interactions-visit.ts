@@ -23,7 +23,8 @@ export const modalDeadlineMs = 2_000;
 
 export interface Visit<I extends Answerable = Answerable> {
   interaction: I;
-  admission: Promise<Admission>;
+  /** What the door says. It is asked once, when somebody wants to know: not before the acknowledgement is on its way. */
+  admission(): Promise<Admission>;
   /**
    * Acknowledges at once and waits for the door. Null: not admitted, or Discord knows it no more; that has been
    * answered and told. With `changes`, also null for one that acted before.

@@ -16,6 +16,7 @@ import type { AuditLog } from "../../audit.ts";
 import { again } from "./again.ts";
 import { plain } from "./card-text.ts";
 import type { Admission, Approach, Door } from "./contract.ts";
+import type { Courtesy } from "./courtesy.ts";
 import type { Once } from "./interactions-once.ts";
 import {
   type Answerable,
@@ -28,9 +29,6 @@ import {
 
 /** Discord's code for an interaction that has been acknowledged already. */
 const alreadyAcknowledged = 40060;
-
-/** One that was acknowledged lets those that were not yet go first, for so long. */
-const yieldMs = 250;
 
 /** Ids of the last ones: the same one delivered twice in a row costs the store nothing. */
 const rememberedIds = 2_000;
@@ -54,12 +52,12 @@ export function createInteractions(options: {
   once: Once;
   handlers: InteractionHandlers;
   audit: Pick<AuditLog, "write">;
+  courtesy: Pick<Courtesy, "acknowledging" | "acknowledged">;
   log: Log;
 }): Interactions {
-  const { door, handlers, audit, log } = options;
+  const { door, handlers, audit, courtesy, log } = options;
   const seen = new Set<string>();
   const open = new Set<Promise<void>>();
-  const acknowledging = createPending();
 
   const note = async (approach: Approach, action: string, detail: string): Promise<void> => {
     await audit
@@ -80,15 +78,18 @@ export function createInteractions(options: {
     });
 
   function visitOf<I extends Answerable>(interaction: I, approach: Approach): Visit<I> {
-    const admission = admit(approach);
+    let admission: Promise<Admission> | null = null;
     const visit: Visit<I> = {
       interaction,
-      admission,
+      admission() {
+        admission ??= admit(approach);
+        return admission;
+      },
       note: (action, detail) => note(approach, action, detail),
 
       async enter({ changes }) {
         try {
-          await acknowledging.during(again(() => interaction.deferReply({ flags: onlyForAuthor })));
+          await courtesy.acknowledging(again(() => interaction.deferReply({ flags: onlyForAuthor })));
         } catch (error) {
           // Acknowledged already: by this very call, whose first answer was lost, or by one before a restart. Whether it
           // acted is what the claim below knows. Anything else: Discord shows that it failed, and it is not acted on.
@@ -97,8 +98,8 @@ export function createInteractions(options: {
           interaction.deferred = true;
         }
         // Others wait to be acknowledged, which is done within 100 ms; what is done here may take longer.
-        await acknowledging.none(yieldMs);
-        const found = await admission;
+        await courtesy.acknowledged();
+        const found = await visit.admission();
         if (!found.admitted) {
           await visit.answer(refusalText);
           return null;
@@ -154,6 +155,9 @@ export function createInteractions(options: {
       log("warn", "an interaction failed", { kind, code, error: message });
       const text = code === "internal" ? "That failed; the log of this instance says why." : `${message}. ${hint}`;
       await visit.answer(plain(text, 1_000));
+    } finally {
+      // Who is refused is on record, even where Discord took no acknowledgement.
+      await visit.admission();
     }
   }
 
@@ -189,28 +193,4 @@ function kindOf(interaction: Interaction): Approach["kind"] | null {
   if (interaction.isButton()) return "button";
   if (interaction.isModalSubmit()) return "modal";
   return interaction.isChatInputCommand() ? "command" : null;
-}
-
-/** Counts what is under way. */
-function createPending() {
-  let count = 0;
-  let ended = Promise.withResolvers<void>();
-  return {
-    async during<T>(work: Promise<T>): Promise<T> {
-      if (count++ === 0) ended = Promise.withResolvers<void>();
-      try {
-        return await work;
-      } finally {
-        if (--count === 0) ended.resolve();
-      }
-    },
-    /** Resolves when nothing is under way, or after a while. */
-    async none(mostMs: number): Promise<void> {
-      if (count === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, mostMs);
-      await Promise.race([ended.promise, promise]);
-      clearTimeout(timer);
-    },
-  };
 }

@@ -4,40 +4,19 @@
  * not looked at, and nothing is copied, so that busy channels cost little.
  */
 import type { SeenMessage } from "./listen-words.ts";
-
-type Fields = Record<string, unknown>;
-type Test = (value: unknown) => boolean;
-
-const isText: Test = (value) => typeof value === "string";
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const absentOr =
-  (test: Test): Test =>
-  (value) =>
-    value === undefined || value === null || test(value);
-const listOf =
-  (test: Test): Test =>
-  (value) =>
-    Array.isArray(value) && value.every(test);
-const fieldsOf =
-  (tests: Record<string, Test>): Test =>
-  (value) => {
-    if (!isFields(value)) return false;
-    for (const name in tests) if (!tests[name]?.(value[name])) return false;
-    return true;
-  };
-
-/** A snowflake as text. */
-export function isId(value: unknown): value is string {
-  return typeof value === "string" && /^[0-9]{1,20}$/.test(value);
-}
-
-const isUser = fieldsOf({
-  id: isId,
-  username: isText,
-  global_name: absentOr(isText),
-  bot: absentOr((value) => typeof value === "boolean"),
-});
+import {
+  absentOr,
+  type Fields,
+  fieldsOf,
+  isFields,
+  isId,
+  isMember,
+  isMentioned,
+  isNumber,
+  isText,
+  isUser,
+  listOf,
+} from "./shape.ts";
 
 const isAttachment = fieldsOf({
   filename: isText,
@@ -60,11 +39,11 @@ const isMessage = fieldsOf({
   id: isId,
   channel_id: isId,
   guild_id: absentOr(isId),
-  type: (value) => typeof value === "number",
+  type: isNumber,
   content: isText,
   author: isUser,
-  member: absentOr(fieldsOf({ roles: absentOr(listOf(isId)) })),
-  mentions: absentOr(listOf(isUser)),
+  member: absentOr(isMember),
+  mentions: absentOr(listOf(isMentioned)),
   attachments: absentOr(listOf(isAttachment)),
   referenced_message: absentOr(isAnswered),
   message_snapshots: absentOr(listOf(isSnapshot)),

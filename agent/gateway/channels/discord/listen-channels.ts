@@ -4,7 +4,7 @@ import type { DiscordSettings } from "../../../discord-settings.ts";
 import type { Past } from "./backfill.ts";
 import { ruleFor, type SeenChannel } from "./conversation.ts";
 import { type Cursor, isLater } from "./cursor.ts";
-import { isId } from "./listen-border.ts";
+import { isId } from "./shape.ts";
 
 /** Null when the channel is not known to this client, such as a thread that rests. */
 export function seenChannel(client: Client, id: string, guild: string | null): SeenChannel | null {

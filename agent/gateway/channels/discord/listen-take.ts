@@ -42,6 +42,8 @@ export interface TakerOptions {
   door: Door;
   speaker: Pick<DiscordSpeaker, "expect" | "follow" | "greet" | "withdraw" | "say">;
   siblings: Siblings;
+  /** Awaited before work that others may go before. */
+  turn(): Promise<void>;
   instance: string;
   name: string;
   epoch(): number | null;
@@ -237,6 +239,7 @@ export function createTaker(options: TakerOptions): Taker {
       };
       if (to === "me") {
         greet();
+        await options.turn();
         return submit(await messageOf(heard, actor, message.id));
       }
       const owner = await channelOwner(inbox, channel.id);
@@ -245,6 +248,7 @@ export function createTaker(options: TakerOptions): Taker {
       const answer = async (): Promise<void> => {
         if (!(await options.siblings.take({ message: message.id, turn, signal: options.signal }))) return;
         greet();
+        await options.turn();
         await submit(await messageOf(heard, actor, message.id));
       };
       // While others go first, the messages that follow need not wait.

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { APIMessageTopLevelComponent } from "discord.js";
 import type { Json } from "../../../../tools/json.ts";
 import { type Store, update } from "../../../../tools/store.ts";
+import { claimKeptMs } from "../../inbox.ts";
 
 export interface PostFile {
   name: string;
@@ -44,6 +45,9 @@ export interface PostRecord {
   isComplete: boolean;
   at: number;
 }
+
+/** As long as an answer is known in the inbox: after that nobody edits what was said, or asks whether it was. */
+export const postKeptMs = claimKeptMs;
 
 /** Attempts with another text than the one before; the newest ones are the ones to look for. */
 const triedKept = 6;

@@ -6,7 +6,7 @@
  * because before a second attempt this has to look whether the first one arrived.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { APIMessage, Client, REST } from "discord.js";
+import type { Client } from "discord.js";
 import type { Store } from "../../../../tools/store.ts";
 import { again } from "./again.ts";
 import { type FailureClasses, failureOf } from "./post-failure.ts";
@@ -22,6 +22,7 @@ import {
   wholeMarkOf,
 } from "./post-record.ts";
 import { createRefusals, type Refusal } from "./post-refusals.ts";
+import { createPostRequests } from "./post-requests.ts";
 import { mayWriteIn } from "./visible.ts";
 
 export type Shown =
@@ -60,8 +61,6 @@ const longestPauseMs = 30_000;
 const lookMs = 50;
 /** Typing that is shown already need not be shown again; Discord shows it for 10 s. */
 const typedMs = 4_000;
-/** Links are not unfolded into previews of pages that nobody asked for (discord-api-docs, “Message flags”). */
-const suppressEmbeds = 1 << 2;
 
 export function createPoster(options: {
   store: Store;
@@ -73,12 +72,15 @@ export function createPoster(options: {
   mayAct(): boolean;
   /** The longest a call may take before the next holder may act, milliseconds. */
   callMs: number;
+  /** The first pause after an attempt whose outcome is unknown; each further one is twice as long. */
+  retryPauseMs?: number;
   /** `problems()` may say something else. */
   onProblem?: () => void;
   /** A channel that nothing could be written to may be tried again. */
   onOpen?: () => void;
 }): Poster {
-  const { store, name, client, mayAct, callMs } = options;
+  const { store, name, client, mayAct, retryPauseMs = firstPauseMs } = options;
+  const requests = createPostRequests(options);
   const records = createPostRecords({ store, name });
   const refusals = createRefusals({
     ...options,
@@ -119,54 +121,6 @@ export function createPoster(options: {
     }
   };
 
-  /** No request leaves after `callMs`, wherever it waits in REST until then. */
-  const bounded = async <T>(work: (signal: AbortSignal) => Promise<unknown>): Promise<T> => {
-    const signal = AbortSignal.timeout(callMs);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    const call = work(signal);
-    call.catch(() => {});
-    return (await Promise.race([call, promise]).finally(() => signal.removeEventListener("abort", onAbort))) as T;
-  };
-
-  const bodyOf = (post: Post): object => ({
-    content: post.content,
-    allowed_mentions: { parse: [], replied_user: false },
-    ...(post.components ? { components: post.components } : {}),
-    ...(post.files || !post.isDraft
-      ? {
-          attachments: (post.files ?? []).map((file, id) => ({
-            id,
-            filename: file.name,
-            description: file.description,
-          })),
-        }
-      : {}),
-  });
-  const filesOf = ({ files }: Post) =>
-    files?.map(({ name, data, contentType }) => ({ name, data: Buffer.from(data), contentType }));
-
-  const create = (rest: REST, post: Post, replyTo: string | null): Promise<APIMessage> =>
-    bounded((signal) =>
-      rest.post(`/channels/${post.channel}/messages`, {
-        body: {
-          ...bodyOf(post),
-          nonce: nonceOf(name, post.key),
-          enforce_nonce: true,
-          flags: suppressEmbeds,
-          ...(replyTo === null ? {} : { message_reference: { message_id: replyTo, fail_if_not_exists: false } }),
-        },
-        files: filesOf(post),
-        signal,
-      }),
-    );
-
-  const edit = (rest: REST, post: Post, message: string): Promise<APIMessage> =>
-    bounded((signal) =>
-      rest.patch(`/channels/${post.channel}/messages/${message}`, { body: bodyOf(post), files: filesOf(post), signal }),
-    );
-
   /** What is sent next comes after it. */
   const newestIn = (present: Client<true>, { channel, replyTo }: Post): string | null => {
     const seen = present.channels.cache.get(channel);
@@ -181,10 +135,7 @@ export function createPoster(options: {
       self: user.id,
       record,
       nonce: nonceOf(name, post.key),
-      page: (query) =>
-        bounded<APIMessage[]>((signal) =>
-          rest.get(`/channels/${post.channel}/messages`, { query: new URLSearchParams(query), signal }),
-        ),
+      page: (query) => requests.page(rest, { channel: post.channel, query }),
     });
 
   /** One step: look, send or edit. Undefined when there is more to do. */
@@ -200,7 +151,7 @@ export function createPoster(options: {
       if (record.shows !== whole) {
         // While it is being edited nobody knows what it shows.
         if (record.shows !== null) await records.change(post.key, { shows: null });
-        await edit(rest, post, record.message);
+        await requests.edit(rest, post, record.message);
         if (!post.isDraft) await records.change(post.key, { shows: whole });
       }
       refusals.clear(post.channel);
@@ -211,7 +162,7 @@ export function createPoster(options: {
       await records.change(post.key, { message: found.id, shows: post.isDraft || post.components ? null : found.mark });
       return undefined;
     }
-    const sent = await create(rest, post, record.replyTo);
+    const sent = await requests.create(rest, post, record.replyTo);
     // The same nonce finds what an earlier attempt sent, which may have said something else.
     const isSure = !post.isDraft && !(seen.mayBeThere && post.components) && markOfMessage(sent) === mark;
     const shows = isSure ? whole : null;
@@ -259,7 +210,7 @@ export function createPoster(options: {
         if (post.isDraft) return { state: "later" };
         if (failure.kind === "uncertain") {
           seen.mayBeThere = true;
-          const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** attempt++);
+          const ms = Math.min(longestPauseMs, retryPauseMs * 2 ** attempt++);
           await pause(ms / 2 + (Math.random() * ms) / 2);
         }
       }
@@ -283,12 +234,11 @@ export function createPoster(options: {
       queue.run(channel, async () => {
         const record = await records.read(key);
         if (!record?.message || record.isGone) return;
+        const { message } = record;
         const { rest } = await turn(channel);
         await records.change(key, { isGone: true });
         // What cannot be deleted now stays: it says nothing wrong.
-        await again(() =>
-          bounded((signal) => rest.delete(`/channels/${channel}/messages/${record.message}`, { signal })),
-        ).catch(() => {});
+        await again(() => requests.remove(rest, { channel, message })).catch(() => {});
       }),
 
     async typing(channel) {
@@ -297,7 +247,7 @@ export function createPoster(options: {
       const now = performance.now();
       if (now - (typedAt.get(channel) ?? -typedMs) < typedMs) return true;
       typedAt.set(channel, now);
-      return bounded((signal) => present.rest.post(`/channels/${channel}/typing`, { signal })).then(
+      return requests.typing(present.rest, channel).then(
         () => true,
         () => false,
       );

@@ -33,6 +33,8 @@ export interface FollowOptions {
   /** Tells in an operation's own message how it ended, with a picture; null for what is no such end. */
   tellEnd(message: string, picture: string | undefined): Promise<Shown | null>;
   warn(message: string, error: unknown): void;
+  /** Resolves when the answers that go before this one have been shown. */
+  earlier(): Promise<void>;
 }
 
 /** `blocked`: its place takes nothing now and may again; what is left is still on record. */
@@ -144,6 +146,7 @@ export async function followDelivery(
 
   async function finish(answer: Answer): Promise<Followed> {
     await draft.close();
+    await options.earlier();
     for (const { approval } of answer.proposals) await showCard(approval);
     const shown = isQuiet && isSilentAnswer(answer.done.text) ? null : await post(answer);
     const isLate = (await store.now()) - delivery.at > giveUpMs;

@@ -60,6 +60,8 @@ export interface SpeakerOptions {
   name: string;
   /** The longest a call outside may take before the next holder may act. */
   callMs: number;
+  /** As the poster's. */
+  retryPauseMs?: number;
   log: Log;
   showCard(approval: string, place: Place): Promise<void>;
   /** For catching up with what ended while nobody listened. */
@@ -79,13 +81,23 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
     onOpen: () => goOn(),
   });
   const sayer = createSayer({ poster, signal: stopping.signal });
-  const following = new Map<string, { done: Promise<void>; abort: AbortController; heard: Seen }>();
+  /** In the order in which it was asked. */
+  const following = new Map<string, { asked: Asked; done: Promise<void>; abort: AbortController; heard: Seen }>();
   const warn = (message: string, error: unknown): void => log("warn", message, { error: describeError(error).message });
 
   /** What could not be shown where it belongs; it is on record, too, for whoever comes next. */
   const blocked = new Map<string, Asked>();
 
   type Asked = Pick<Delivery, "message" | "channel" | "conversation" | "place" | "isQuiet">;
+
+  /** Resolves when what was asked earlier there and is answered has been shown: answers come in the order of questions. */
+  const earlier = async ({ message, place }: Asked): Promise<void> => {
+    for (const { asked, done } of [...following.values()]) {
+      if (asked.message === message) return;
+      if (asked.place.channel !== place.channel) continue;
+      if (await inbox.outcome(asked.channel, asked.message)) await done;
+    }
+  };
 
   const followOne = async (
     asked: Asked,
@@ -95,7 +107,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
       try {
         const delivery = await deliveries.begin(asked);
         const { tellEnd } = teller;
-        const follow = { ...options, poster, deliveries, tellEnd, warn };
+        const follow = { ...options, poster, deliveries, tellEnd, warn, earlier: () => earlier(asked) };
         return await followDelivery(follow, { delivery, typing, heard, signal });
       } catch (error) {
         if (signal.aborted || error instanceof Stopped) return "ended";
@@ -122,7 +134,7 @@ export function createSpeaker(options: SpeakerOptions): DiscordSpeaker {
         // It may have been opened before this was known to wait.
         if (blocked.has(asked.message) && poster.mayTry(asked.place.channel)) goOn();
       });
-    following.set(asked.message, { done, abort, heard });
+    following.set(asked.message, { asked, done, abort, heard });
   };
 
   /** A channel takes messages again, or may: what was left is shown now. */

@@ -5,10 +5,11 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { readHolder } from "../../../../tools/fleet/heartbeats.ts";
-import { compareNames } from "../../../../tools/fleet/model.ts";
+import { compareNames } from "../../../../tools/fleet/name-order.ts";
 import { readName } from "../../../../tools/fleet/names.ts";
 import type { Json } from "../../../../tools/json.ts";
 import { readAll, type Store } from "../../../../tools/store.ts";
+import { claimKeptMs } from "../../inbox.ts";
 import { isLater } from "./cursor.ts";
 
 /** For each name that goes before: long enough for a store that is slow and a connection that comes back. */
@@ -16,6 +17,9 @@ const turnMs = 3_000;
 
 /** Whoever is connected says so at each connection; who is there is asked again after this long. */
 const rememberMs = 2_000;
+
+/** A message may come again from history for as long as its answer is known. */
+export const takenKeptMs = claimKeptMs;
 
 const connectedKey = (name: string): string => `discord/connected/${name}`;
 const takenKey = (message: string): string => `discord/unaddressed/${message}`;

@@ -126,6 +126,8 @@ function startProcess(options: {
     instance: holder.instance,
     name,
     callMs,
+    // Nobody needs to be spared here.
+    retryPauseMs: 20,
     log: () => {},
     showCard: async (approval) => void cards.push(approval),
     operations: async () => options.operations,
