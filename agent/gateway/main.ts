@@ -23,6 +23,7 @@ import { createScheduler } from "./scheduler.ts";
 import { makePriceOf } from "./spend/prices.ts";
 import { costReport } from "./spend/report.ts";
 import { createSpend } from "./spend/spend.ts";
+import { createUpkeepKeeper } from "./upkeep/upkeep-keeper.ts";
 
 export interface Gateway {
   instance: string;
@@ -151,7 +152,16 @@ async function assemble(
   const { environment } = boot;
   const seeds = await openSeedKeeper();
   if (seeds) cleanup.push(() => seeds.stop());
-  const onUpkeep = seeds ? () => seeds.look() : undefined;
+  const upkeep = createUpkeepKeeper({
+    ...{ store, audit, provider, instance, log },
+    directory: paths.instances,
+    logs: identity.paths.logs,
+  });
+  cleanup.push(() => upkeep.stop());
+  const onUpkeep = (): void => {
+    seeds?.look();
+    upkeep.look();
+  };
   const { schedule, sitrep } = assembleSchedule({
     core,
     name,
@@ -188,6 +198,7 @@ async function assemble(
     status: core.status,
     drift: () => fleet.drift(),
     sitrep: () => sitrep.read(),
+    isPaused: pause.isPaused,
     answerHello(hello) {
       spend.onMind(hello.pid);
       return {
