@@ -1,11 +1,11 @@
 /** What is kept, and how long, as rows: the lengths are the constants that the program removes by. */
 import { decisionKeptMs } from "../agent/gateway/approval-record.ts";
 import { onceKeptMs } from "../agent/gateway/audit.ts";
-import { cardKeptMs } from "../agent/gateway/channels/discord/card-records.ts";
-import { cursorKeptMs } from "../agent/gateway/channels/discord/cursor.ts";
-import { interactionKeptMs } from "../agent/gateway/channels/discord/interactions-once.ts";
-import { postKeptMs } from "../agent/gateway/channels/discord/post-record.ts";
-import { takenKeptMs } from "../agent/gateway/channels/discord/unaddressed.ts";
+import { cardKeptMs } from "../agent/gateway/channels/discord/cards/card-records.ts";
+import { interactionKeptMs } from "../agent/gateway/channels/discord/commands/interactions-once.ts";
+import { cursorKeptMs } from "../agent/gateway/channels/discord/listen/cursor.ts";
+import { takenKeptMs } from "../agent/gateway/channels/discord/listen/unaddressed.ts";
+import { postKeptMs } from "../agent/gateway/channels/discord/speak/post-record.ts";
 import { claimKeptMs } from "../agent/gateway/inbox.ts";
 import { sessionKeptMs } from "../agent/gateway/maintainers.ts";
 import { outcomesKept } from "../agent/gateway/schedule/job-record.ts";

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { buildCommandLine } from "../agent/cli/command-line.ts";
 import { commandTable } from "../agent/commands.ts";
 import { configShape, type JsonSchema } from "../agent/config.ts";
-import { slashCommandRows } from "../agent/gateway/channels/discord/command-definitions.ts";
+import { slashCommandRows } from "../agent/gateway/channels/discord/commands/command-definitions.ts";
 import type { Api } from "../agent/gateway/http/context.ts";
 import { metrics } from "../agent/gateway/http/metrics.ts";
 import type { RouteDescription } from "../agent/gateway/http/route.ts";

@@ -6,7 +6,12 @@
 import type { Json } from "../../../tools/json.ts";
 import { type ApprovalRecord, decisionKeptMs } from "../approval-record.ts";
 import { approvalId } from "../approvals.ts";
-import { type ButtonRecord, type CardRecord, cardKeptMs, createCardRecords } from "../channels/discord/card-records.ts";
+import {
+  type ButtonRecord,
+  type CardRecord,
+  cardKeptMs,
+  createCardRecords,
+} from "../channels/discord/cards/card-records.ts";
 import { isOpen } from "../decision.ts";
 import { isLive, type OperationRecord } from "../journal.ts";
 import { createPace, readOne, type SweepContext } from "./sweep.ts";

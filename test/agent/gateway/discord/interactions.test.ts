@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { createInteractions } from "../../../../agent/gateway/channels/discord/commands/interactions.ts";
 import { createCourtesy } from "../../../../agent/gateway/channels/discord/courtesy.ts";
-import { createInteractions } from "../../../../agent/gateway/channels/discord/interactions.ts";
 import { get } from "../../../support/voting.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { customIdOf, openCardDesk, room } from "./cards-desk.ts";

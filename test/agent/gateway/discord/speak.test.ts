@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { howToApprove } from "../../../../agent/approval-words.ts";
-import { noExtras } from "../../../../agent/gateway/channels/discord/deliver.ts";
-import { draftOf, postsOf } from "../../../../agent/gateway/channels/discord/speak-render.ts";
-import { createSeen, see } from "../../../../agent/gateway/channels/discord/speak-seen.ts";
+import { noExtras } from "../../../../agent/gateway/channels/discord/speak/deliver.ts";
+import { draftOf, postsOf } from "../../../../agent/gateway/channels/discord/speak/speak-render.ts";
+import { createSeen, see } from "../../../../agent/gateway/channels/discord/speak/speak-seen.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { done, openDesk, text, usage } from "./speak-desk.ts";
 

@@ -2,10 +2,10 @@
 import { decisionKeptMs } from "../../../../agent/gateway/approval-record.ts";
 import { approvalId } from "../../../../agent/gateway/approvals.ts";
 import { onceKeptMs } from "../../../../agent/gateway/audit.ts";
-import { cardKeptMs } from "../../../../agent/gateway/channels/discord/card-records.ts";
-import { cursorKeptMs } from "../../../../agent/gateway/channels/discord/cursor.ts";
-import { postKeptMs } from "../../../../agent/gateway/channels/discord/post-record.ts";
-import { takenKeptMs } from "../../../../agent/gateway/channels/discord/unaddressed.ts";
+import { cardKeptMs } from "../../../../agent/gateway/channels/discord/cards/card-records.ts";
+import { cursorKeptMs } from "../../../../agent/gateway/channels/discord/listen/cursor.ts";
+import { takenKeptMs } from "../../../../agent/gateway/channels/discord/listen/unaddressed.ts";
+import { postKeptMs } from "../../../../agent/gateway/channels/discord/speak/post-record.ts";
 import { claimKeptMs } from "../../../../agent/gateway/inbox.ts";
 import { sessionKeptMs } from "../../../../agent/gateway/maintainers.ts";
 import { type DayRecord, emptyDay } from "../../../../agent/gateway/spend/day-record.ts";
