@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/sequencer.ts";
 
 /** Tests mostly wait for processes they started, so one more than there are cores keeps those busy. */
 const maxWorkers = Math.min(availableParallelism() + 1, 8);
@@ -12,6 +13,7 @@ export default defineConfig({
     pool: "forks",
     execArgv: ["--disable-warning=ExperimentalWarning"],
     maxWorkers,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

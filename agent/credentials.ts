@@ -1,10 +1,7 @@
 /** This user's own token for the command line, in a file that only this user can read. */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
 import { ConfigError } from "../tools/errors.ts";
-
-const schema = z.strictObject({ formatVersion: z.literal(1), maintainer: z.string(), token: z.string() });
 
 export interface Credentials {
   maintainer: string;
@@ -21,7 +18,7 @@ export function readCredentials(path: string): Credentials | null {
     throw unreadable(path, error);
   }
   try {
-    return schema.parse(JSON.parse(text));
+    return parseCredentials(JSON.parse(text));
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -38,6 +35,15 @@ export function writeCredentials(path: string, credentials: Credentials): void {
     closeSync(descriptor);
   }
   renameSync(temporary, path);
+}
+
+/** Without a schema: every command reads this, and loading the library for schemas takes longer than the command. */
+function parseCredentials(value: Record<string, unknown> | null): Credentials {
+  const { formatVersion, maintainer, token, ...others } = value ?? {};
+  const isKnown = formatVersion === 1 && Object.keys(others).length === 0;
+  if (!isKnown || typeof maintainer !== "string" || typeof token !== "string")
+    throw new Error("not of format version 1");
+  return { maintainer, token };
 }
 
 function unreadable(path: string, cause: unknown): ConfigError {

@@ -9,6 +9,7 @@
  *   POST /propose          asks for an operation; the answer is an approval to wait for, or a refusal
  *   POST /spend/begin      asks whether a request to a model may be made; POST /spend/end says what it used
  *   GET  /fleet/status, GET /fleet/drift, GET /cost, GET /sitrep
+ *   GET  /pause            whether a run that had to wait may begin
  *   POST /proof            result of a `prove` work item
  *
  * Nothing on this socket approves, cancels, or names a proposer: the gateway derives the proposer from the message that

@@ -5,6 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Output } from "../agent/cli/output.ts";
+import { keepCompiled } from "../agent/compile-cache.ts";
 import { failpoint } from "../agent/gateway/failpoint.ts";
 import { programRoot } from "../agent/gateway/identity.ts";
 import { fleetPaths } from "../agent/paths.ts";
@@ -145,8 +146,11 @@ async function runStep(context: BootstrapContext, step: BootstrapStep): Promise<
       return;
     }
     await mark(journal, step.name, "running", null);
+    // A run that is cut off here, and begun again, finds its code compiled.
+    keepCompiled();
     failpoint(`${step.name}.before`);
     const outputs = await step.run(context);
+    keepCompiled();
     failpoint(`${step.name}.effect`);
     await mark(journal, step.name, "done", outputs);
     failpoint(`${step.name}.after`);

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { buildCommandLine } from "../agent/cli/command-line.ts";
 import { commandTable } from "../agent/commands.ts";
 import { configShape, type JsonSchema } from "../agent/config.ts";
-import { slashCommandRows } from "../agent/gateway/channels/discord/command-definitions.ts";
+import { slashCommandRows } from "../agent/gateway/channels/discord/commands/command-definitions.ts";
 import type { Api } from "../agent/gateway/http/context.ts";
 import { metrics } from "../agent/gateway/http/metrics.ts";
 import type { RouteDescription } from "../agent/gateway/http/route.ts";
@@ -14,6 +14,7 @@ import { apiRoutes } from "../agent/gateway/http/routes.ts";
 import { operations } from "../tools/operations.ts";
 import { type Policy, parsePolicy } from "../tools/policy.ts";
 import { readTools } from "../tools/read-tools.ts";
+import { keptRows } from "./kept-table.ts";
 import { stackOutputs, stackStatements, stackVariables } from "./stack-tables.ts";
 
 export const generators: Readonly<Record<string, () => string>> = {
@@ -29,6 +30,7 @@ export const generators: Readonly<Record<string, () => string>> = {
   metrics: metricTable,
   "stack-variables": () => markdownTable(["Variable", "Default", "Meaning"], stackVariables()),
   "stack-outputs": () => markdownTable(["Output", "What it is"], stackOutputs()),
+  kept: () => markdownTable(["What", "Where", "New in a day", "Kept"], keptRows()),
   "permissions-store": () => statementTable("instance_store"),
   "permissions-secrets": () => statementTable("instance_secrets", "named_secrets", "unnamed_secrets"),
   "permissions-images": () => statementTable("instance_images"),

@@ -12,6 +12,7 @@ import { findLocalModel, howToHaveOne } from "./support/local-model.ts";
 import { findMinistack } from "./support/ministack.ts";
 import { whyNoNix } from "./support/nix.ts";
 import { whyNoNixBuild } from "./support/nix-build.ts";
+import { removeTemplates } from "./support/program.ts";
 import { CountingReporter, formatCounts } from "./support/reporter.ts";
 
 const isContinuousIntegration = /^(1|true)$/i.test(process.env.CI ?? "");
@@ -121,6 +122,7 @@ async function main(): Promise<void> {
   if (unavailable.length > 0) say(`not tried here: ${unavailable.join("; ")}`);
   if (isSkipRefused) say("a skipped test is a failure where CI is set; the reasons are above");
   await vitest.close();
+  removeTemplates();
   const isGood = ran > 0 && counts.failed === 0 && !isSkipRefused && !process.exitCode;
   writeSync(1, `${formatCounts(counts)}\n`);
   process.exit(isGood ? 0 : 1);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ToolError } from "./errors.ts";
-import { compareNames, type InstanceStatus } from "./fleet/model.ts";
+import type { InstanceStatus } from "./fleet/model.ts";
+import { compareNames } from "./fleet/name-order.ts";
 import {
   fixRevision,
   imageFacts,

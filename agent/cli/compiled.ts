@@ -2,6 +2,7 @@
 import { realpathSync } from "node:fs";
 import { flushCompileCache, getCompileCacheDir } from "node:module";
 import { dirname, join } from "node:path";
+import { isCompilerLoaded } from "../compile-cache.ts";
 
 const marker = "CLAWDINATOR_COMPILED";
 
@@ -14,10 +15,8 @@ const marker = "CLAWDINATOR_COMPILED";
 export async function restartCompiled(compile: () => Promise<unknown>): Promise<void> {
   const isSecond = process.env[marker] !== undefined;
   delete process.env[marker];
-  const { moduleLoadList } = process as unknown as { moduleLoadList?: string[] };
-  const isCompilerLoaded = moduleLoadList?.some((name) => name.includes("/amaro/")) ?? false;
   const directory = getCompileCacheDir();
-  if (isSecond || !isCompilerLoaded || !isProgram() || directory === undefined || !process.execve) return;
+  if (isSecond || !isCompilerLoaded() || !isProgram() || directory === undefined || !process.execve) return;
   await compile();
   flushCompileCache();
   process.execve(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {

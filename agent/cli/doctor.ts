@@ -104,7 +104,7 @@ async function discordChecks(home: string): Promise<Check[]> {
     return [];
   }
   if (!config.channels.discord.enabled) return [];
-  const { examineToken } = await import("../gateway/channels/discord/connection-examine.ts");
+  const { examineToken } = await import("../gateway/channels/discord/connection/connection-examine.ts");
   return [
     { name: "discord", ...(await examineToken({ config, home, name: config.instanceName, environment: process.env })) },
   ];

@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { describeError } from "../../tools/errors.ts";
 import { readLastLines } from "../../tools/fleet/local/log-tail.ts";
+import { keepCompiled } from "../compile-cache.ts";
 import { loadConfig } from "../config.ts";
 import { bootInstance } from "../gateway/boot.ts";
 import type { Gateway } from "../gateway/main.ts";
@@ -13,6 +14,8 @@ import type { Output } from "./output.ts";
 /** A mind comes within a second; after this long its log is worth a look. */
 const patienceMs = 5_000;
 const logLines = 5;
+/** What its mind gets to end, where the gateway cannot be loaded. */
+const brokenStopMs = 1_000;
 
 export async function up(context: CommandContext, options: Record<string, unknown>): Promise<void> {
   const home = typeof options.home === "string" ? options.home : resolve(context.home);
@@ -32,7 +35,12 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const isAtTerminal = instance === null && process.stderr.isTTY === true;
   const boot = await bootInstance({ home, config, configPath: named, instance, environment, isAtTerminal });
   // The mind starts while this is being loaded.
-  const { startGateway } = await import("../gateway/main.ts");
+  const { startGateway } = await import("../gateway/main.ts").catch(async (error: unknown) => {
+    // A program that cannot be loaded: without this its mind would keep the process, and the lock, for ever.
+    await boot.supervisor.stop(brokenStopMs);
+    boot.releaseLock();
+    throw error;
+  });
   const gateway = await startGateway(boot, { port, maintainerName: userName() });
   signals.hand((signal) => void gateway.stop(signal));
   // One fault in the background must not take the instance down: whatever it was about is in the store, and is repeated.
@@ -46,6 +54,7 @@ export async function up(context: CommandContext, options: Record<string, unknow
   const isReady = await Promise.race([gateway.ready.then(() => true), gateway.ended.then(() => false)]);
   clearTimeout(patience);
   if (isReady && output) announce(output, gateway, home);
+  keepCompiled();
   const reason = await gateway.ended;
   output?.note(`${gateway.name} has stopped (${reason})`);
   // Whatever a library keeps open must not keep a stopped instance alive.

@@ -1,5 +1,6 @@
 /** The console's port: open while this instance holds its name, the same one for every holder of that name. */
-import { consoleUrl, nameNumber } from "../../tools/fleet/model.ts";
+import { consoleUrl } from "../../tools/fleet/model.ts";
+import { nameNumber } from "../../tools/fleet/name-order.ts";
 import { readName } from "../../tools/fleet/names.ts";
 import type { Store } from "../../tools/store.ts";
 import type { Config } from "../config.ts";

@@ -44,7 +44,15 @@ export interface Claim {
   /** SHA-256 of conversation and text would do; the whole message is small and can be shown. */
   request: { to: string; conversation: string; text: string };
   answer: Answer | null;
+  /** By the store's clock; those of earlier versions do not tell. */
+  answeredAt?: number;
 }
+
+/**
+ * How long an answer is kept for whoever sends the same message again: a client that lost its connection, Discord's history
+ * after an instance was away. One that is not answered stays.
+ */
+export const claimKeptMs = 90 * 24 * 3600 * 1000;
 
 export type ClaimResult = "claimed" | "resumed" | "taken" | "answered";
 
@@ -120,10 +128,11 @@ export function createInbox(store: Store): Inbox {
     },
 
     async answer(message, { instance, epoch }, answer) {
+      const answeredAt = await store.now();
       const { changed } = await update<Json>(store, claimKey(message.channel, message.id), (current) => {
         const claim = current as unknown as Claim | null;
         const own = claim?.state === "claimed" && claim.instance === instance && claim.epoch === epoch;
-        return own ? ({ ...claim, state: "answered", answer } as unknown as Json) : undefined;
+        return own ? ({ ...claim, state: "answered", answer, answeredAt } as unknown as Json) : undefined;
       });
       if (changed) await store.delete(messageKey(message));
       return changed;

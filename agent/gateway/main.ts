@@ -26,6 +26,7 @@ import { createScheduler } from "./scheduler.ts";
 import { makePriceOf } from "./spend/prices.ts";
 import { costReport } from "./spend/report.ts";
 import { createSpend } from "./spend/spend.ts";
+import { createUpkeepKeeper } from "./upkeep/upkeep-keeper.ts";
 
 export interface Gateway {
   instance: string;
@@ -163,8 +164,15 @@ async function assemble(
     log,
   });
   cleanup.push(() => memoryKeeper.stop());
+  const upkeep = createUpkeepKeeper({
+    ...{ store, audit, provider, instance, log },
+    directory: paths.instances,
+    logs: identity.paths.logs,
+  });
+  cleanup.push(() => upkeep.stop());
   const onUpkeep = (): void => {
     seeds?.look();
+    upkeep.look();
     void memoryKeeper.look();
   };
   const { schedule, sitrep } = assembleSchedule({
@@ -203,6 +211,7 @@ async function assemble(
     status: core.status,
     drift: () => fleet.drift(),
     sitrep: () => sitrep.read(),
+    isPaused: pause.isPaused,
     answerHello(hello) {
       spend.onMind(hello.pid);
       return {

@@ -45,6 +45,9 @@ const discordIdPattern = /^[0-9]{15,20}$/;
 /** A browser stays logged in this long after its last login. */
 const sessionMs = 30 * 24 * 3600 * 1000;
 
+/** After its end a session's record is of no use. */
+export const sessionKeptMs = 24 * 3600 * 1000;
+
 export interface Maintainers {
   list(): Promise<Maintainer[]>;
   get(id: string): Promise<Maintainer | null>;

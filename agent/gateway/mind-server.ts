@@ -51,6 +51,7 @@ export async function startMindServer(options: {
   status(): Promise<FleetStatus>;
   drift(): Promise<FleetDrift>;
   sitrep(): Promise<Sitrep>;
+  isPaused(): Promise<boolean>;
 }): Promise<MindServer> {
   const { runs } = options;
   let hello: Hello | null = null;
@@ -143,6 +144,7 @@ export async function startMindServer(options: {
     "GET /fleet/status": async (_request, response) => sendJson(response, 200, await options.status()),
     "GET /fleet/drift": async (_request, response) => sendJson(response, 200, await options.drift()),
     "GET /sitrep": async (_request, response) => sendJson(response, 200, await options.sitrep()),
+    "GET /pause": async (_request, response) => sendJson(response, 200, { isPaused: await options.isPaused() }),
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -20,6 +20,8 @@ import type { Runs } from "./runs.ts";
 /** Leases, expiries and heartbeats move without anyone writing to the store. */
 const tickMs = 1_000;
 
+/** For so long nobody asks again whether the fleet is paused. */
+const pauseHoldsMs = 1_000;
 /** An approved plan that cannot be started is planned anew at each attempt: where that costs something, not at each tick. */
 const costlyRetryMs = 15_000;
 
@@ -96,8 +98,14 @@ export function createScheduler(options: {
       ({ id, conversation }) => !runs.running(conversation).includes(id),
     );
     if (messages.length === 0) return;
-    const isPaused = await options.pause.isPaused();
+    let isPaused = await options.pause.isPaused();
+    let askedAt = performance.now();
     for (const message of messages) {
+      // Each claim is a write: of many, the last ones come late.
+      if (performance.now() - askedAt > pauseHoldsMs) {
+        isPaused = await options.pause.isPaused();
+        askedAt = performance.now();
+      }
       // A notice is no answer: what still ended while the fleet is paused is told.
       if (isPaused && message.kind !== "notice") continue;
       const claim = await inbox.claim(message, holder);

@@ -6,7 +6,7 @@ import { isProcessLockHeld, readLockOwner } from "../../tools/process-lock.ts";
 
 /** Nothing of the gateway's environment but this reaches the mind: model keys, and what a process needs to run. */
 const inherited =
-  /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|NODE_COMPILE_CACHE|OPENAI_.*|ANTHROPIC_.*|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+  /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|NODE_COMPILE_CACHE(_PORTABLE)?|OPENAI_.*|ANTHROPIC_.*|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 10_000;

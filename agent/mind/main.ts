@@ -5,6 +5,7 @@ import { describeError } from "../../tools/errors.ts";
 import { readSpec } from "../../tools/fleet/local/instance-spec.ts";
 import { acquireProcessLock } from "../../tools/process-lock.ts";
 import { readTools } from "../../tools/read-tools.ts";
+import { keepCompiled } from "../compile-cache.ts";
 import { loadConfig } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
 import { fleetPaths, instancePaths, workspaceOf } from "../paths.ts";
@@ -19,6 +20,9 @@ const exitAlone = 4;
 
 /** Without a gateway for this long, nobody will come back for this process. */
 const defaultGiveUpSeconds = 60;
+
+/** By then it serves, and what it needs first is loaded. */
+const keepCompiledAfterMs = 500;
 
 if (import.meta.main) process.exitCode = await main();
 
@@ -87,7 +91,9 @@ async function start(write: (line: string) => void): Promise<number> {
   process.on("SIGHUP", () => undefined);
   process.on("SIGTERM", () => mind.drain(config.fleet.drainSeconds * 1000));
   log("info", "mind.started", { pid: process.pid });
+  const keeping = setTimeout(keepCompiled, keepCompiledAfterMs);
   const ended = await mind.run();
+  clearTimeout(keeping);
   await memory.close();
   log("info", "mind.ended", { reason: ended });
   lock.release();

@@ -118,6 +118,12 @@ export async function makeMind(options: MindOptions): Promise<Mind> {
     return answer.body;
   }
 
+  /** True as well where the gateway cannot say: it delivers a parked run again, which is right in either case. */
+  async function isPaused(): Promise<boolean> {
+    const answer = await get("/pause").catch(() => ({ isPaused: true }));
+    return (answer as { isPaused: boolean }).isPaused;
+  }
+
   async function propose(proposal: Propose): Promise<ProposeAnswer> {
     const answer = await link.call("POST", "/propose", { ...proposal, input: proposal.input ?? {} });
     if (answer.status === 404) drop(proposal.run);
@@ -196,8 +202,9 @@ export async function makeMind(options: MindOptions): Promise<Mind> {
       }
     }
     const controller = new AbortController();
+    const hasToWait = chains.has(work.conversation);
     const before = chains.get(work.conversation) ?? Promise.resolve();
-    const finished = before.then(() => perform(work, controller.signal));
+    const finished = before.then(() => perform(work, controller.signal, hasToWait));
     const run: ActiveRun = { work, controller, finished };
     active.set(work.run, run);
     const settled = finished.finally(() => {
@@ -207,12 +214,17 @@ export async function makeMind(options: MindOptions): Promise<Mind> {
     chains.set(work.conversation, settled);
   }
 
-  async function perform(work: RunWork, signal: AbortSignal): Promise<void> {
+  async function perform(work: RunWork, signal: AbortSignal, hasWaited: boolean): Promise<void> {
     const startedAt = performance.now();
     await prepared;
     await models.refresh();
     // What an earlier attempt at this run still had to send is void.
     outbox.drop(work.run);
+    // It was taken before the pause and would begin after it: the gateway gives it out again when somebody resumes.
+    if (hasWaited && !signal.aborted && (await isPaused())) {
+      outbox.push(work.run, { type: "done", reason: "parked", text: "", usage: noUsage });
+      return;
+    }
     let reason = "dropped";
     await performRun(work, services, signal, (event) => {
       if (event.type === "done") reason = event.reason;

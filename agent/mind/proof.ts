@@ -74,8 +74,12 @@ async function proveMemory({ memoryDirectory, instance }: ProofOptions): Promise
 }
 
 function readElsewhere(directory: string, document: string): Promise<string | null> {
-  const { PATH, NODE_COMPILE_CACHE } = process.env;
-  const options = { env: { PATH, NODE_COMPILE_CACHE }, timeout: readerTimeoutMs, maxBuffer: 4 * 1024 * 1024 };
+  const { PATH, NODE_COMPILE_CACHE, NODE_COMPILE_CACHE_PORTABLE } = process.env;
+  const options = {
+    env: { PATH, NODE_COMPILE_CACHE, NODE_COMPILE_CACHE_PORTABLE },
+    timeout: readerTimeoutMs,
+    maxBuffer: 4 * 1024 * 1024,
+  };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [readerScript, directory, document], options, (error, stdout, stderr) => {
       if (error) reject(new Error(`the reading process failed: ${stderr.trim().slice(-500) || error.message}`));

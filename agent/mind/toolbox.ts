@@ -91,8 +91,9 @@ function told(answer: ProposeAnswer): ToolOutcome {
     proposal.state === "approved"
       ? `Started under policy, without a person: ${proposal.summary} (approval ${proposal.approval}).${after}`
       : `Proposed, not done: ${proposal.summary}. It waits for ${proposal.quorum} approval(s) by maintainers until ` +
-        `${new Date(proposal.expiresAt).toISOString()}, on the console's Approvals page or with ` +
-        `\`clawdinator approvals approve ${proposal.approval}\`. You cannot approve it.${after}`;
+        `${new Date(proposal.expiresAt).toISOString()}, wherever they are: on its card, which Discord and the console ` +
+        `show beside your answer, or with \`clawdinator approvals approve ${proposal.approval}\`. ` +
+        `You cannot approve it.${after}`;
   return { ok: true, text, data: { proposal } };
 }
 

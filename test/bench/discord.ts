@@ -42,7 +42,8 @@ export async function measureDiscord(options: {
       areLimitsOn: false,
       guilds: [{ name: "Clawdributors", channels: names.map((name) => ({ name })) }],
     });
-    const fleet = makeDiscordFleet({ server, atEnd, directory, program: options.program });
+    const config = { conversations: { mode: "queue" } };
+    const fleet = makeDiscordFleet({ server, atEnd, directory, program: options.program, config });
     await fleet.start();
     await connected(fleet, server);
     await listening(fleet, server);
@@ -56,6 +57,8 @@ export async function measureDiscord(options: {
     }
     note(`discord: ${eventsPerSecond} events a second for ${streamSeconds} s`);
     const stream = await streamed(server, fleet);
+    note("discord: a pause, with a sibling");
+    const held = await pauses(server, { fleet, runs });
     return {
       figures: [
         { name: `mention to typing, ${conversations} at once, slowest`, unit: "ms", values: typing, limit: 150 },
@@ -73,6 +76,7 @@ export async function measureDiscord(options: {
           limit: eventsPerSecond,
           isLeast: true,
         },
+        { name: "pause to the last answer that another instance begins", unit: "ms", values: held, limit: 5_000 },
       ],
     };
   } finally {
@@ -173,4 +177,56 @@ async function streamed(server: DiscordServer, fleet: TestFleet): Promise<{ typi
   }
   if (fleet.pid() === undefined) throw new Error("the gateway is gone");
   return { typing, rates };
+}
+
+/** Between two questions to the instance that is to hold. */
+const betweenMs = 50;
+
+/**
+ * `/pause` at one instance while another one is asked without a break: milliseconds from the press to the last question
+ * that was still answered and not told of the pause.
+ */
+async function pauses(server: DiscordServer, { fleet, runs }: { fleet: TestFleet; runs: number }): Promise<number[]> {
+  const launch = await fleet.propose("spawn a sibling");
+  await fleet.approve(launch.id);
+  await fleet.ended(launch.id, { timeoutMs: 120_000 });
+  await connected(fleet, server, "CLAWDINATOR-2");
+  const values: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    const asked: { id: string; at: number }[] = [];
+    const answersTo = (id: string): string[] =>
+      server
+        .posts("room-2")
+        .filter(({ reference }) => reference === id)
+        .map(({ content }) => content);
+    const isHeld = (id: string): boolean => answersTo(id).some((content) => content.includes("paused by"));
+    const ask = (): void => {
+      const { id } = server.say("josh", "room-2", "@CLAWDINATOR-2 version");
+      asked.push({ id, at: performance.now() });
+    };
+    ask();
+    await waitFor(() => answersTo(asked[0]?.id ?? "").length > 0, { timeoutMs: 60_000, what: "an answer" });
+    const pressedAt = performance.now();
+    server.command("josh", "pause", { reason: "a measurement" });
+    await waitFor(
+      async () => {
+        ask();
+        await new Promise((resolve) => setTimeout(resolve, betweenMs));
+        return isHeld(asked.at(-5)?.id ?? "");
+      },
+      { timeoutMs: 60_000, what: "the other instance holding" },
+    );
+    await waitFor(() => asked.every(({ id }) => answersTo(id).length > 0), {
+      timeoutMs: 60_000,
+      what: "a word on each question",
+    });
+    const begun = asked.filter(({ id }) => !isHeld(id)).map(({ at }) => at - pressedAt);
+    values.push(Math.max(0, ...begun));
+    await fleet.json("resume");
+    await waitFor(() => asked.every(({ id }) => answersTo(id).some((content) => !content.includes("paused by"))), {
+      timeoutMs: 60_000,
+      what: "an answer to each",
+    });
+  }
+  return values;
 }

@@ -8,12 +8,11 @@ import { type Emulator, emulatorRegion } from "./aws.ts";
 import { commitFiles, git } from "./git.ts";
 import { type Failpoints, makeFailpoints } from "./kills.ts";
 import { type MachineRoom, startMachineRoom } from "./machines.ts";
-import { cloneProgram } from "./program.ts";
+import { cloneProgram, compileCache } from "./program.ts";
 import { emulatorClientOptions, type Stack } from "./stack.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const support = import.meta.dirname;
-const checkout = join(support, "..", "..");
 
 /** AWS is slow on purpose and the emulator is not; the rest of the template stays. */
 const quickSettings = {
@@ -97,7 +96,7 @@ export function makeSite(emulator: Emulator, atEnd: (work: () => void) => void =
     PATH: `${bin}:${process.env.PATH ?? ""}`,
     HOME: directory,
     CLAWDINATOR_HOME: home,
-    NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "test-compile"),
+    ...compileCache(directory),
     GIT_CONFIG_NOSYSTEM: "1",
     ...emulator.environment,
   };

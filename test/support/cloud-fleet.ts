@@ -58,7 +58,7 @@ export async function makeCloudFleet(
     program,
     atEnd,
     fleetRepository: join(directory, "fleet.git"),
-    config: { ...options.config, aws: { pollSeconds: 0.2, ...options.config?.aws } },
+    config: { ...options.config, aws: { pollSeconds: 0.4, ...options.config?.aws } },
     environment: { NIX_CONF_DIR: String(nix.NIX_CONF_DIR) },
   });
   // The environment's credentials are for the processes; the test's own store needs them too.
@@ -68,7 +68,9 @@ export async function makeCloudFleet(
     program,
     config: { ...room.config, secrets: { directory: join(directory, "agenix") } },
     environment: { ...emulator.environment, ...nix, ...options.environment },
-    openStore: () => openS3Store({ bucket: stack.bucket, prefix: "store/", region: stack.region, pollMs: 100 }),
+    openStore: () => openS3Store({ bucket: stack.bucket, prefix: "store/", region: stack.region, pollMs: 200 }),
+    // Each look is a request, and the emulator answers one at a time: more of them keep the fleet waiting.
+    lookEveryMs: 200,
     atEnd,
   });
   return { fleet, emulator, stack, room, newRevision, account: () => readAccount(emulator, stack) };

@@ -1,19 +1,18 @@
 /** A real fleet for a test: a clone of this program as a git repository, a state directory, and its processes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { connect } from "../../agent/cli/client.ts";
 import { openSqliteStore } from "../../agent/gateway/store/sqlite.ts";
 import { instancePaths } from "../../agent/paths.ts";
 import type { ApprovalView, OperationView } from "../../agent/protocol.ts";
 import type { FleetStatus, InstanceStatus } from "../../tools/fleet/model.ts";
 import { isProcessLockHeld, readLockOwner } from "../../tools/process-lock.ts";
 import type { Store } from "../../tools/store.ts";
-import { cloneProgram } from "./program.ts";
+import { cloneProgram, compileCache } from "./program.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";
-
-const checkout = join(import.meta.dirname, "..", "..");
 
 export interface CommandResult {
   code: number;
@@ -53,6 +52,8 @@ export interface TestFleet {
   /** Waits for the operation of an approval to end, across restarts of the gateway. */
   ended(approval: string, options?: { timeoutMs?: number }): Promise<OperationView>;
   instance(name: string): Promise<InstanceStatus>;
+  /** How often to look into the store for what is waited for. */
+  lookEveryMs: number;
   /** The store, opened by the test itself. */
   store(): Promise<Store>;
   output(): string;
@@ -73,6 +74,8 @@ export interface FleetOptions {
   environment?: Record<string, string>;
   /** Opens the store that the configuration names; default the one on local disk. */
   openStore?: () => Promise<Store>;
+  /** How often a test looks into that store; default 25 ms. */
+  lookEveryMs?: number;
   atEnd?: AtEnd;
 }
 
@@ -98,14 +101,18 @@ export function makeFleet(options: FleetOptions = {}): TestFleet {
     PATH: process.env.PATH ?? "",
     HOME: directory,
     CLAWDINATOR_HOME: home,
-    NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "test-compile"),
+    ...compileCache(dirname(program)),
     ...options.environment,
   });
   const command = ["--disable-warning=ExperimentalWarning", join(program, "agent", "main.ts")];
 
+  /** As the command line asks, without a process of its own for each question. */
+  const gateway = () => connect({ home, as: null });
+
   const fleet: TestFleet = {
     home,
     program,
+    lookEveryMs: options.lookEveryMs ?? 25,
     url: () => need(ready).url,
     token: () => need(ready).login.split("#login=")[1] ?? "",
 
@@ -208,11 +215,13 @@ export function makeFleet(options: FleetOptions = {}): TestFleet {
       const { lines, stdout, stderr } = await fleet.cli(["ask", text, "--json"]);
       const proposal = lines.find((line) => line.type === "proposal");
       if (!proposal) throw new Error(`"${text}" proposed nothing: ${stdout}${stderr}`);
-      return fleet.json<ApprovalView>("approvals", "show", String(proposal.approval));
+      return (await gateway()).get<ApprovalView>(`/api/approvals/${proposal.approval}`);
     },
 
     async approve(id) {
-      await fleet.json("approvals", "approve", id);
+      const client = await gateway();
+      const { digest } = await client.get<ApprovalView>(`/api/approvals/${id}`);
+      await client.post(`/api/approvals/${id}`, { decision: "approve", digest });
     },
 
     async ended(approval, { timeoutMs = 45_000 } = {}) {
@@ -228,12 +237,12 @@ export function makeFleet(options: FleetOptions = {}): TestFleet {
             | undefined;
           return operation?.endedAt ? operation : null;
         },
-        { timeoutMs, what: `the operation of ${approval} ending\n${output}` },
+        { timeoutMs, everyMs: fleet.lookEveryMs, what: `the operation of ${approval} ending\n${output}` },
       );
     },
 
     async instance(name) {
-      const { instances } = await fleet.json<FleetStatus>("fleet", "status");
+      const { instances } = await (await gateway()).get<FleetStatus>("/api/fleet");
       const found = instances.find((one) => one.name === name && one.epoch !== null);
       if (!found) throw new Error(`there is no ${name}: ${JSON.stringify(instances)}`);
       return found;

@@ -1,6 +1,6 @@
 /** Real repositories for tests, cut off from the configuration of whoever runs them. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
@@ -28,6 +28,8 @@ export function commitFiles(directory: string, files: Record<string, string>, me
   for (const [path, text] of Object.entries(files)) {
     const file = join(directory, path);
     mkdirSync(dirname(file), { recursive: true });
+    // A clone's files may be links to another clone's.
+    rmSync(file, { force: true });
     writeFileSync(file, text);
     if (text.startsWith("#!")) chmodSync(file, 0o755);
   }

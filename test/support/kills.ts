@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import type { OperationView } from "../../agent/protocol.ts";
 import { processesWithArguments } from "../../tools/fleet/local/process.ts";
 import type { NameRecord } from "../../tools/fleet/services.ts";
-import { readAll } from "../../tools/store.ts";
+import { readAll, type Store } from "../../tools/store.ts";
 import { processesBelow, type TestFleet } from "./fleet.ts";
 import { instancesBelow } from "./fleet-socket.ts";
 import { git } from "./git.ts";
@@ -88,13 +88,14 @@ async function keepStarting(
     const died = fleet.exited().then(() => {
       hasDied = true;
     });
-    await waitFor(async () => hasDied || (await options.done()), {
-      timeoutMs: 120_000,
-      what: `the operation ending or the gateway dying\n${fleet.output()}`,
-    });
-    if (!hasDied) return starts;
-    await died;
-    if (await options.done()) return starts;
+    const deadline = performance.now() + 120_000;
+    while (!(await options.done())) {
+      if (hasDied) break;
+      if (performance.now() > deadline)
+        throw new Error(`neither did the operation end nor the gateway die\n${fleet.output()}`);
+      await Promise.race([died, delay(fleet.lookEveryMs)]);
+    }
+    if (!hasDied || (await options.done())) return starts;
     starts++;
     // It may die before it is ready, which is what this is about.
     await fleet.start({ environment: options.environment }).catch(() => {});
@@ -113,10 +114,7 @@ export async function runThroughKills(
 ): Promise<SurvivedRun> {
   const approval = await fleet.propose(text);
   const store = await fleet.store();
-  const find = async (): Promise<OperationView | null> => {
-    const all = (await readAll(store, "operations/")).map(({ value }) => value as unknown as OperationView);
-    return all.find((operation) => operation.approval === approval.id) ?? null;
-  };
+  const find = finder(store, (operation) => operation.approval === approval.id);
   return throughKills({
     ...options,
     fleet,
@@ -137,10 +135,7 @@ export async function buildThroughKills(
 ): Promise<SurvivedRun> {
   const store = await fleet.store();
   const known = new Set((await store.list("operations/")).map(({ key }) => key));
-  const find = async (): Promise<OperationView | null> => {
-    const entry = (await readAll(store, "operations/")).find(({ key }) => !known.has(key));
-    return (entry?.value ?? null) as unknown as OperationView | null;
-  };
+  const find = finder(store, ({ id }) => !known.has(`operations/${id}`));
   return throughKills({
     ...options,
     fleet,
@@ -152,6 +147,17 @@ export async function buildThroughKills(
         .catch(() => null);
     },
   });
+}
+
+/** Reads the operation as it is now; all of them only until the one that is meant is there. */
+function finder(store: Store, isMeant: (operation: OperationView) => boolean): () => Promise<OperationView | null> {
+  let key: string | null = null;
+  return async () => {
+    if (key !== null) return ((await store.get(key))?.value ?? null) as unknown as OperationView | null;
+    const found = (await readAll(store, "operations/")).find(({ value }) => isMeant(value as unknown as OperationView));
+    key = found?.key ?? null;
+    return (found?.value ?? null) as unknown as OperationView | null;
+  };
 }
 
 async function throughKills(options: {
@@ -180,7 +186,7 @@ async function throughKills(options: {
     await options.begin();
     await waitFor(
       async () => ((await find())?.owner as unknown as { instance: string } | null)?.instance === first?.instance,
-      { timeoutMs: 60_000, what: "the first instance taking the operation" },
+      { timeoutMs: 60_000, everyMs: fleet.lookEveryMs, what: "the first instance taking the operation" },
     );
   } finally {
     for (const pid of [...resting.map((one) => one.pid), ...elsewhere]) process.kill(pid, "SIGCONT");
@@ -189,7 +195,11 @@ async function throughKills(options: {
   let starts = 0;
   if (options.restart === false) {
     await fleet.exited();
-    await waitFor(done, { timeoutMs: 120_000, what: "another instance finishing the operation" });
+    await waitFor(done, {
+      timeoutMs: 120_000,
+      everyMs: fleet.lookEveryMs,
+      what: "another instance finishing the operation",
+    });
   } else {
     const killing = killAtRandom(fleet, { times: randomKills, done });
     starts = await keepStarting(fleet, { environment: failpoints.environment, done });

@@ -15,7 +15,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EC2Client } from "@aws-sdk/client-ec2";
 import { onTestFinished } from "vitest";
@@ -27,14 +27,13 @@ import { processesWithArguments } from "../../tools/fleet/local/process.ts";
 import { createFleetRepository } from "../../tools/fleet/repository.ts";
 import type { Emulator } from "./aws.ts";
 import { git } from "./git.ts";
+import { compileCache } from "./program.ts";
 import { emulatorClientOptions, type Stack } from "./stack.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";
 
-const checkout = join(import.meta.dirname, "..", "..");
-
 /** A boot takes no longer than this to be noticed. */
-const lookEveryMs = 150;
+const lookEveryMs = 300;
 /** As `RestartSec` of the unit on NixOS, only quicker; doubled up to the longest after each death. */
 const firstRestartMs = 200;
 const longestRestartMs = 2_000;
@@ -148,7 +147,6 @@ export async function startMachineRoom(options: MachineRoomOptions): Promise<Mac
   const environment: Record<string, string> = {
     PATH: process.env.PATH ?? "",
     HOME: join(directory, "home"),
-    NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "test-compile"),
     GIT_CONFIG_NOSYSTEM: "1",
     ...emulator.environment,
     ...options.environment,
@@ -165,7 +163,7 @@ export async function startMachineRoom(options: MachineRoomOptions): Promise<Mac
   function treeOf(revision: string): string {
     const found = trees.get(revision);
     if (found) return found;
-    const tree = join(directory, "programs", revision);
+    const tree = join(directory, "programs", revision, "program");
     git(program, "worktree", "add", "--quiet", "--force", "--detach", tree, revision);
     if (!existsSync(join(tree, "node_modules"))) symlinkSync(join(program, "node_modules"), join(tree, "node_modules"));
     trees.set(revision, tree);
@@ -205,7 +203,7 @@ export async function startMachineRoom(options: MachineRoomOptions): Promise<Mac
       ],
       {
         cwd: tree,
-        env: { ...environment, CLAWDINATOR_HOME: machine.home },
+        env: { ...environment, ...compileCache(dirname(tree)), CLAWDINATOR_HOME: machine.home },
         detached: true,
         stdio: ["ignore", "pipe", "pipe"],
       },
@@ -301,7 +299,7 @@ export async function startMachineRoom(options: MachineRoomOptions): Promise<Mac
       const machine = find(instance);
       const tree = treeOf(machine.data.revision);
       const command = ["--disable-warning=ExperimentalWarning", join(tree, "agent", "main.ts"), ...parameters];
-      const env = { ...environment, CLAWDINATOR_HOME: machine.home };
+      const env = { ...environment, ...compileCache(dirname(tree)), CLAWDINATOR_HOME: machine.home };
       return new Promise((resolve) => {
         const run = execFile(
           process.execPath,

@@ -48,6 +48,7 @@ export interface MindGatewayOptions {
   propose?(proposal: Propose): ProposeAnswer | Promise<ProposeAnswer>;
   /** Default: everything may be spent. */
   spend?(request: SpendBegin): SpendBeginAnswer;
+  isPaused?(): boolean;
   /** Whether the events of a run are taken; default: every run's. */
   knows?(run: string): boolean;
 }
@@ -122,6 +123,7 @@ export async function startMindGateway(socket: string, options: MindGatewayOptio
     } else if (route === "GET /fleet/status") {
       reply(200, { at: 1, instances: [], self: { name: "CLAWDINATOR-1", instance: "i-1" } });
     } else if (route === "GET /fleet/drift") reply(200, { at: 1, items: [] });
+    else if (route === "GET /pause") reply(200, { isPaused: options.isPaused?.() ?? false });
     else reply(404, {});
   }
 

@@ -1,7 +1,8 @@
 /** The difference between what is wanted and what is there. Pure, apart from what it is given to read with. */
 import { canonicalJson, type Json } from "../json.ts";
 import { parsePolicy, policyDigest } from "../policy.ts";
-import { compareNames, type DesiredState, type DriftItem, type FleetStatus } from "./model.ts";
+import type { DesiredState, DriftItem, FleetStatus } from "./model.ts";
+import { compareNames } from "./name-order.ts";
 import type { FleetRepository } from "./services.ts";
 
 /** What this provider makes of an entry: where its instances live, and the image of each desired revision it knows. */

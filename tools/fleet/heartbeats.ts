@@ -5,6 +5,9 @@ import { type Heartbeat, heartbeatSchema } from "./model.ts";
 import { readListedNames } from "./names.ts";
 import type { NameRecord } from "./services.ts";
 
+/** What former holders and candidates last said is kept this long, for whoever looks why one failed. */
+export const heartbeatKeptMs = 30 * 24 * 3600 * 1000;
+
 /** A holder's heartbeat lies under its epoch; a candidate has none yet. */
 function heartbeatKey(heartbeat: { instance: string; name: string; epoch: number | null }): string {
   if (heartbeat.epoch === null) return `candidates/${heartbeat.instance}`;

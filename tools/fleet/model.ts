@@ -127,16 +127,6 @@ export interface FleetDrift {
   items: DriftItem[];
 }
 
-/** Sorts CLAWDINATOR-2 before CLAWDINATOR-10. */
-export function compareNames(a: string, b: string): number {
-  return nameNumber(a) - nameNumber(b) || (a < b ? -1 : a > b ? 1 : 0);
-}
-
-/** The n of CLAWDINATOR-n. */
-export function nameNumber(name: string): number {
-  return Number(name.slice(name.lastIndexOf("-") + 1));
-}
-
 /** Where a console that listens on `host` is reached; null while it has no port. */
 export function consoleUrl(host: string, port: number | null): string | null {
   return port === null ? null : `http://${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -6,7 +6,7 @@
 import { ToolError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { type Store, type StoreEntry, update } from "../store.ts";
-import { compareNames, nameNumber } from "./model.ts";
+import { compareNames, nameNumber } from "./name-order.ts";
 import type { NameRecord } from "./services.ts";
 
 const keyOf = (name: string): string => `names/${name}`;

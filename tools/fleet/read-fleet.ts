@@ -1,14 +1,8 @@
 /** The fleet's state: what instances say of themselves, judged by leases and by what the provider sees. */
 import type { Store } from "../store.ts";
 import { type FleetFacts, readCandidate, readFacts, readHolder } from "./heartbeats.ts";
-import {
-  compareNames,
-  consoleUrl,
-  type FleetStatus,
-  type Heartbeat,
-  type InstanceState,
-  type InstanceStatus,
-} from "./model.ts";
+import { consoleUrl, type FleetStatus, type Heartbeat, type InstanceState, type InstanceStatus } from "./model.ts";
+import { compareNames } from "./name-order.ts";
 import { readName } from "./names.ts";
 import type { ProvidedInstance } from "./services.ts";
 import { readSummary } from "./summary.ts";

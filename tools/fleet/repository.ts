@@ -8,7 +8,8 @@ import { canonicalJson } from "../json.ts";
 import { type CommitAuthor, commitEnvironment, createBareRepository } from "./bare-repository.ts";
 import { configurationDigest } from "./configuration.ts";
 import { type Git, openGit, withoutCredentials } from "./git.ts";
-import { compareNames, type DesiredState, desiredStateSchema } from "./model.ts";
+import { type DesiredState, desiredStateSchema } from "./model.ts";
+import { compareNames } from "./name-order.ts";
 import type { FleetRepository } from "./services.ts";
 
 const instancesFile = "nix/instances.json";

@@ -6,7 +6,7 @@ import { ToolError } from "../errors.ts";
 import type { Store } from "../store.ts";
 import type { Step } from "../tool.ts";
 import type { DesiredInstance, DesiredState } from "./model.ts";
-import { compareNames } from "./model.ts";
+import { compareNames } from "./name-order.ts";
 
 /** What a name without a `tokenSecret` of its own reads. */
 const usualTokenSecret = "discord-token";

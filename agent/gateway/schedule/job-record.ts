@@ -5,7 +5,8 @@ import type { Json } from "../../../tools/json.ts";
 import { type Store, update } from "../../../tools/store.ts";
 import type { Job, JobOutcome } from "../../schedule.ts";
 
-const outcomesKept = 20;
+/** Of each job. */
+export const outcomesKept = 20;
 
 const triggerSchema = z.enum(["time", "catch-up", "person"]);
 

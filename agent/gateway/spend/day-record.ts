@@ -206,6 +206,9 @@ export function dayOf(at: number): string {
 
 const dayMs = 86_400_000;
 
+/** Older days are one record each, with the same sums. Longer than anything that is asked about single answers. */
+export const dayKeptMs = 120 * dayMs;
+
 /** The next midnight, UTC. */
 export function dayEnd(day: string): number {
   return Date.parse(`${day}T00:00:00Z`) + dayMs;

@@ -2,6 +2,7 @@
 import type { Json } from "../../../tools/json.ts";
 import type { Store } from "../../../tools/store.ts";
 import { chargedUsd, type DayRecord, dayRecordSchema, openUsd } from "./day-record.ts";
+import { readFolded } from "./folded-days.ts";
 
 /** Reading is cheap on a disk; on S3 a listing costs, so it is asked for less often. */
 const freshMs = { cheap: 3_000, costly: 15_000 };
@@ -24,7 +25,7 @@ export interface FleetDays {
   records(days: string[]): Promise<{ records: DayRecord[]; unreadable: string[] }>;
 }
 
-export function createFleetDays(store: Store, instance: string): FleetDays {
+export function createFleetDays(store: Store, instance: string, clock: () => number = Date.now): FleetDays {
   const kind = store.listing ?? "cheap";
   let known: { day: string; at: number; ownUsd: number; records: DayRecord[] } | null = null;
   let reading: Promise<void> | null = null;
@@ -100,7 +101,15 @@ export function createFleetDays(store: Store, instance: string): FleetDays {
       const months = [...new Set(days.map((day) => day.slice(0, 7)))];
       for (const month of months) store.refresh?.(`spend/${month}`);
       const listed = (await Promise.all(months.map((month) => store.list(`spend/${month}`)))).flat();
-      return readRecords(listed.filter(({ key }) => wanted.has(key.split("/")[1] ?? "")));
+      const single = await readRecords(listed.filter(({ key }) => wanted.has(key.split("/")[1] ?? "")));
+      const folded = await readFolded(store, { days, now: clock() });
+      // A day may be half folded: then its single records stand in both, and these count.
+      const idOf = ({ day, instance: of }: DayRecord): string => `${day}/${of}`;
+      const known = new Set(single.records.map(idOf));
+      return {
+        records: [...single.records, ...folded.records.filter((record) => !known.has(idOf(record)))],
+        unreadable: [...single.unreadable, ...folded.unreadable],
+      };
     },
   };
 }

@@ -32,8 +32,8 @@ const writeAttempts = 50;
 /** States whose history is remembered, so that a write by version needs no reading before it. */
 const knownStates = 10_000;
 
-/** Old tombstones that one listing clears away. */
-const clearedAtOnce = 50;
+/** Old tombstones are cleared away by so many requests at a time, beside everything else. */
+const clearersAtOnce = 8;
 
 /** A store that also tells others' changes apart from its own process's; what a read cache needs. */
 export interface S3Store extends Store {
@@ -93,6 +93,8 @@ function createStore(options: S3StoreOptions & { client(): Promise<S3Client>; on
   const marker = createS3Marker({ objects, name: `${prefix}.changed`, pollMs: options.pollMs ?? defaultPollMs });
   const listeners = new Set<() => void>();
   const clearing = new Set<Promise<unknown>>();
+  /** ETags of old tombstones, by name. */
+  const toClear = new Map<string, string>();
   const known = new Map<string, Pick<State, "etag" | "history">>();
   const nameOf = (key: string): string => `${prefix}${encodeKey(key)}`;
 
@@ -105,11 +107,17 @@ function createStore(options: S3StoreOptions & { client(): Promise<S3Client>; on
 
   /** Nobody asks for what an old tombstone tells any more. Removing it may fail: the next listing tries again. */
   const clear = (name: string, etag: string): void => {
-    const work: Promise<unknown> = objects
-      .remove(name, etag)
-      .catch(() => {})
-      .finally(() => clearing.delete(work));
+    toClear.set(name, etag);
+    if (clearing.size >= clearersAtOnce) return;
+    const work: Promise<unknown> = clearAll().finally(() => clearing.delete(work));
     clearing.add(work);
+  };
+
+  const clearAll = async (): Promise<void> => {
+    for (const [name, etag] of toClear) {
+      toClear.delete(name);
+      await objects.remove(name, etag).catch(() => {});
+    }
   };
 
   const read = async (key: string): Promise<State | null> => {
@@ -209,12 +217,11 @@ function createStore(options: S3StoreOptions & { client(): Promise<S3Client>; on
     async list(below) {
       const listed = await objects.list(nameOf(below));
       const entries: { key: string; version: string }[] = [];
-      let cleared = 0;
       for (const { name, etag, bytes, ageMs } of listed) {
         const key = decodeKey(name.slice(prefix.length));
         if (key === null) continue;
         if (!isTombstoneSize(bytes)) entries.push({ key, version: etag });
-        else if (ageMs > memoryMs && cleared++ < clearedAtOnce) clear(name, etag);
+        else if (ageMs > memoryMs) clear(name, etag);
       }
       return entries.sort((a, b) => compareBytewise(a.key, b.key));
     },
@@ -251,6 +258,7 @@ function createStore(options: S3StoreOptions & { client(): Promise<S3Client>; on
     async close() {
       listeners.clear();
       await marker.close();
+      toClear.clear();
       await Promise.all(clearing);
       options.onClose();
     },

@@ -140,7 +140,9 @@ test("a proposal is shown and the model learns that it is not done", async () =>
   });
   expect(model.requests[1]?.messages.at(-1)).toMatchObject({
     ok: true,
-    text: expect.stringContaining("Proposed, not done"),
+    text: expect.stringMatching(
+      /^Proposed, not done: .* on its card, which Discord and the console show .* `clawdinator approvals approve ap-1`/,
+    ),
   });
 });
 

@@ -116,6 +116,24 @@ test("queues a new message where the configuration says so", async () => {
   expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Second." });
 });
 
+test("what waited behind another answer does not begin once the fleet is paused: it is given back", async () => {
+  const endpoint = await startOpenAiServer([hangs, says("After the pause.")]);
+  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 1 } };
+  const environment = { OPENAI_BASE_URL: endpoint.baseUrl };
+  let isPaused = false;
+  const { gateway } = await started({ environment, config, gateway: { isPaused: () => isPaused } });
+  gateway.send(runWork("r1", "one"));
+  await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
+  gateway.send(runWork("r2", "two"));
+  isPaused = true;
+  expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
+  expect(await gateway.done("r2")).toMatchObject({ reason: "parked" });
+  expect(endpoint.requests).toHaveLength(1);
+  isPaused = false;
+  gateway.send(runWork("r2b", "two", { message: "message-r2", resumed: true }));
+  expect(await gateway.done("r2b")).toMatchObject({ reason: "answered", text: "After the pause." });
+});
+
 test("a channel can have its own mode", async () => {
   const endpoint = await startOpenAiServer([hangs, hangs, says("Third.")]);
   const config = { conversations: { mode: "interrupt", channels: { cli: "queue" } }, limits: { runSeconds: 1 } };

@@ -11,7 +11,7 @@ import { connected, listening, makeDiscordFleet, setPolicy } from "../../support
 import type { Interaction } from "../../support/discord/interactions.ts";
 import { type DiscordOptions, type DiscordServer, startDiscord } from "../../support/discord/server.ts";
 import type { Message } from "../../support/discord/world.ts";
-import type { TestFleet } from "../../support/fleet.ts";
+import type { FleetOptions, TestFleet } from "../../support/fleet.ts";
 import { waitFor } from "../../support/wait.ts";
 
 export type Step =
@@ -53,16 +53,22 @@ export interface Scenario {
 }
 
 const home = "clawdributors-test";
-const patienceMs = 60_000;
+/** Long enough for a loaded machine; what a scenario waits longer for says so itself (`for`). */
+const patienceMs = 30_000;
 
 export function readScenario(file: string): Scenario {
   return parse(readFileSync(file, "utf8")) as Scenario;
 }
 
-export async function play(scenario: Scenario): Promise<{ fleet: TestFleet; server: DiscordServer }> {
-  const server = await startDiscord(scenario.server);
+/** `program`: a clone to run; `atEnd`: takes what is to be done when the scenario is over. */
+export async function play(
+  scenario: Scenario,
+  options: Required<Pick<FleetOptions, "program" | "atEnd">>,
+): Promise<{ fleet: TestFleet; server: DiscordServer }> {
+  const server = await startDiscord({ ...scenario.server, atEnd: options.atEnd });
   const { maintainers, tokens, settings } = scenario;
   const fleet = makeDiscordFleet({
+    ...options,
     server,
     ...(maintainers ? { maintainers } : {}),
     ...(tokens ? { tokens } : {}),

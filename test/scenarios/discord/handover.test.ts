@@ -15,7 +15,7 @@ test("each question before, during and after a replacement is answered once, and
   const fleet = await startDiscordFleet({ server, config: { conversations: { mode: "queue" } } });
   const launch = await fleet.propose("spawn a sibling");
   await fleet.approve(launch.id);
-  expect((await fleet.ended(launch.id)).state).toBe("succeeded");
+  expect((await fleet.ended(launch.id, { timeoutMs: 120_000 })).state).toBe("succeeded");
   const sibling = server.user("CLAWDINATOR-2").id;
   await waitFor(() => server.gateway.connected(sibling) === 1, { timeoutMs: 30_000 });
   const before = (await fleet.instance("CLAWDINATOR-2")).instance;

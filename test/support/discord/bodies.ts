@@ -1,9 +1,9 @@
 /** What Discord takes in a request, with its limits; anything else is refused with the path of what is wrong. */
 import { z } from "zod";
-import { invalid, invalidAll, Problem } from "./problem.ts";
+import { invalid, invalidAll } from "./problem.ts";
 import type { Json } from "./world.ts";
 
-const snowflake = z.string().regex(/^[0-9]{15,20}$/, "Value is not snowflake.");
+export const snowflake = z.string().regex(/^[0-9]{15,20}$/, "Value is not snowflake.");
 const emoji = z.strictObject({
   id: snowflake.nullish(),
   name: z.string().nullish(),
@@ -155,7 +155,7 @@ export const followUpSchema = z.strictObject({
 });
 
 const choiceValue = z.union([z.string().max(100), z.number()]);
-const choice = z.strictObject({
+export const choice = z.strictObject({
   name: z.string().min(1).max(100),
   name_localizations: z.record(z.string(), z.string()).nullish(),
   value: choiceValue,
@@ -194,72 +194,6 @@ export const callbackSchema = z.discriminatedUnion("type", [
     }),
   }),
 ]);
-
-const commandName = z.string().regex(/^[-_'\p{L}\p{N}]{1,32}$/u, "Command name is invalid");
-const localized = z.record(z.string(), z.string()).nullish();
-const leafOption = z
-  .strictObject({
-    type: z.number().int().min(3).max(11),
-    name: commandName,
-    name_localizations: localized,
-    description: z.string().min(1).max(100),
-    description_localizations: localized,
-    required: z.boolean().optional(),
-    choices: z.array(choice).max(25).optional(),
-    channel_types: z.array(z.number().int()).optional(),
-    min_value: z.number().optional(),
-    max_value: z.number().optional(),
-    min_length: z.number().int().min(0).max(6000).optional(),
-    max_length: z.number().int().min(1).max(6000).optional(),
-    autocomplete: z.boolean().optional(),
-  })
-  .refine((one) => !(one.autocomplete && one.choices?.length), {
-    message: "autocomplete and choices exclude each other",
-  });
-const leafOptions = z
-  .array(leafOption)
-  .max(25)
-  .refine((all) => !all.some((one, i) => one.required && all.slice(0, i).some((before) => !before.required)), {
-    message: "Required options must be placed before non-required options",
-  })
-  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
-    message: "Option names must be unique",
-  });
-const named = {
-  name: commandName,
-  name_localizations: localized,
-  description: z.string().min(1).max(100),
-  description_localizations: localized,
-};
-const subcommand = z.strictObject({
-  type: z.literal(1),
-  ...named,
-  required: z.boolean().optional(),
-  options: leafOptions.optional(),
-});
-const group = z.strictObject({
-  type: z.literal(2),
-  ...named,
-  required: z.boolean().optional(),
-  options: z.array(subcommand).min(1).max(25),
-});
-export const commandSchema = z.strictObject({
-  id: snowflake.optional(),
-  type: z.union([z.literal(1)]).optional(),
-  ...named,
-  name: commandName.refine((name) => name === name.toLowerCase(), { message: "Command name must be lower case" }),
-  options: z.union([leafOptions, z.array(z.union([subcommand, group])).max(25)]).optional(),
-  default_member_permissions: z
-    .string()
-    .regex(/^[0-9]+$/)
-    .nullish(),
-  dm_permission: z.boolean().nullish(),
-  default_permission: z.boolean().optional(),
-  nsfw: z.boolean().optional(),
-  contexts: z.array(z.number().int().min(0).max(2)).nullish(),
-  integration_types: z.array(z.number().int().min(0).max(1)).optional(),
-  handler: z.number().int().optional(),
-});
 
 export const threadSchema = z.strictObject({
   name: z.string().min(1).max(100),
@@ -309,46 +243,4 @@ function charactersOf(one: Json): number {
   return [title, description, footer?.text, author?.name, ...(fields ?? []).flatMap(({ name, value }) => [name, value])]
     .map((text) => text?.length ?? 0)
     .reduce((sum, length) => sum + length, 0);
-}
-
-export const requestLimitBytes = 25 * 1024 * 1024;
-
-export interface Upload {
-  field: string;
-  filename: string;
-  type: string;
-  bytes: Buffer;
-}
-
-/** JSON, or a form with `payload_json` and files. */
-export async function readBody(bytes: Buffer, contentType: string): Promise<{ json: unknown; files: Upload[] }> {
-  if (bytes.length > requestLimitBytes) throw new Problem("tooLarge");
-  if (bytes.length === 0) return { json: undefined, files: [] };
-  if (contentType.startsWith("multipart/form-data")) {
-    const form = await new Response(new Uint8Array(bytes), { headers: { "content-type": contentType } }).formData();
-    const files: Upload[] = [];
-    let json: unknown = {};
-    for (const [field, value] of form) {
-      if (field === "payload_json") json = parseJson(String(value));
-      else if (typeof value !== "string" && /^files\[\d+\]$/.test(field))
-        files.push({
-          field,
-          filename: value.name,
-          type: value.type || "application/octet-stream",
-          bytes: Buffer.from(await value.arrayBuffer()),
-        });
-      else throw invalid([field], "UNKNOWN_FIELD", "This field is not part of the form");
-    }
-    return { json, files };
-  }
-  if (!contentType.startsWith("application/json")) throw new Problem("invalidJson");
-  return { json: parseJson(bytes.toString()), files: [] };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Problem("invalidJson");
-  }
 }

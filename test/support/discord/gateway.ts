@@ -3,50 +3,19 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { type WebSocket, WebSocketServer } from "ws";
-import { may } from "./permissions.ts";
 import {
-  applicationOf,
-  type Channel,
-  channelOf,
-  guildOf,
-  isThread,
-  type Json,
-  type Message,
-  memberOf,
-  messageOf,
-  type User,
-  userOf,
-  type World,
-} from "./world.ts";
-
-export const intentBits = {
-  guilds: 1 << 0,
-  guildMembers: 1 << 1,
-  guildPresences: 1 << 8,
-  guildMessages: 1 << 9,
-  guildReactions: 1 << 10,
-  directMessages: 1 << 12,
-  directReactions: 1 << 13,
-  messageContent: 1 << 15,
-} as const;
-
-/** Bits of `application.flags` that say which privileged intents are enabled (the "limited" ones, below 100 guilds). */
-export const applicationFlags = {
-  guildPresences: 1 << 13,
-  guildMembers: 1 << 15,
-  messageContent: 1 << 19,
-} as const;
-
-interface Session {
-  id: string;
-  bot: string;
-  intents: number;
-  sequence: number;
-  /** Everything dispatched, for replay. */
-  sent: { sequence: number; text: string }[];
-  socket: WebSocket | null;
-  isResumable: boolean;
-}
+  botOf,
+  guildCreateOf,
+  hideContent,
+  intentBits,
+  readyOf,
+  refusalOf,
+  type Session,
+  sees,
+  transmit,
+} from "./gateway-session.ts";
+import { memberOf, messageOf } from "./wire.ts";
+import type { Channel, Json, Message, User, World } from "./world.ts";
 
 export interface GatewayLimits {
   /** IDENTIFY allowed before the token is reset; Discord's is 1,000 a day. */
@@ -160,17 +129,10 @@ export function startGateway(options: { world: World; http: Server; limits: Gate
       transmit(socket, { op: 9, d: false });
       return null;
     }
-    const intents = data.intents;
-    if (typeof intents !== "number" || !Number.isInteger(intents) || intents < 0 || intents >= 1 << 26) {
-      end(4013, "Invalid intent(s).");
-      return null;
-    }
-    const isDisallowed =
-      (intents & intentBits.messageContent && !(bot.flags & applicationFlags.messageContent)) ||
-      (intents & intentBits.guildMembers && !(bot.flags & applicationFlags.guildMembers)) ||
-      (intents & intentBits.guildPresences && !(bot.flags & applicationFlags.guildPresences));
-    if (isDisallowed) {
-      end(4014, "Disallowed intent(s).");
+    const intents = Number(data.intents);
+    const refused = refusalOf(bot, data.intents);
+    if (refused) {
+      end(...refused);
       return null;
     }
     const session: Session = {
@@ -184,48 +146,10 @@ export function startGateway(options: { world: World; http: Server; limits: Gate
     };
     sessions.set(session.id, session);
     const guilds = [...world.guilds.values()].filter(({ members }) => members.has(bot.id));
-    dispatchTo(session, "READY", {
-      v: 10,
-      user: { ...userOf(bot), verified: true, mfa_enabled: false, email: null },
-      guilds: guilds.map(({ id }) => ({ id, unavailable: true })),
-      session_id: session.id,
-      session_type: "normal",
-      resume_gateway_url: `${world.origin.replace("http", "ws")}/gateway`,
-      shard: [0, 1],
-      application: { id: bot.id, flags: applicationOf(bot).flags },
-      private_channels: [],
-      relationships: [],
-      user_settings: {},
-      presences: [],
-      guild_join_requests: [],
-      geo_ordered_rtc_regions: [],
-      _trace: [],
-    });
+    dispatchTo(session, "READY", readyOf(world, { bot, session, guilds }));
     if (intents & intentBits.guilds)
-      for (const guild of guilds) dispatchTo(session, "GUILD_CREATE", guildCreate(guild.id, session));
+      for (const guild of guilds) dispatchTo(session, "GUILD_CREATE", guildCreateOf(world, { id: guild.id, session }));
     return session;
-  }
-
-  function guildCreate(id: string, session: Session): Json {
-    const guild = world.guilds.get(id)!;
-    const here = [...world.channels.values()].filter((one) => one.guild === id && !one.isDeleted);
-    const seesMembers = (session.intents & intentBits.guildMembers) !== 0;
-    const members = seesMembers ? [...guild.members.keys()] : [session.bot];
-    return {
-      ...guildOf(world, guild),
-      large: false,
-      unavailable: false,
-      channels: here.filter((one) => !isThread(one)).map((one) => channelOf(world, one)),
-      threads: here
-        .filter((one) => isThread(one) && !one.archived && sees(one, session.bot))
-        .map((one) => channelOf(world, one)),
-      members: members.map((user) => memberOf(world, guild, user)),
-      presences: [],
-      voice_states: [],
-      stage_instances: [],
-      guild_scheduled_events: [],
-      soundboard_sounds: [],
-    };
   }
 
   function resume(socket: WebSocket, data: Json, end: (code: number, reason: string) => void): Session | null {
@@ -276,10 +200,6 @@ export function startGateway(options: { world: World; http: Server; limits: Gate
     if (!isSilent && session.socket?.readyState === 1) session.socket.send(text);
   }
 
-  function sees(channel: Channel, bot: string): boolean {
-    return may({ world, channel, user: bot, permission: "VIEW_CHANNEL" });
-  }
-
   /** To every session whose intents and permissions let it see the channel. */
   function dispatchIn(
     channel: Channel,
@@ -287,7 +207,8 @@ export function startGateway(options: { world: World; http: Server; limits: Gate
   ): void {
     const wanted = channel.guild === null ? (event.directIntent ?? 0) : event.guildIntent;
     for (const session of sessions.values())
-      if (session.intents & wanted && sees(channel, session.bot)) dispatchTo(session, event.type, event.data(session));
+      if (session.intents & wanted && sees(world, { channel, bot: session.bot }))
+        dispatchTo(session, event.type, event.data(session));
   }
 
   function ofBot(bot?: string): Session[] {
@@ -380,20 +301,4 @@ export function startGateway(options: { world: World; http: Server; limits: Gate
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
-}
-
-function transmit(socket: WebSocket, frame: { op: number; d?: unknown }): void {
-  if (socket.readyState === 1) socket.send(JSON.stringify({ s: null, t: null, d: null, ...frame }));
-}
-
-export function botOf(world: World, token: string): User | null {
-  for (const user of world.users.values()) if (user.isBot && user.token === token) return user;
-  return null;
-}
-
-/** Without the message content intent a bot reads only what it wrote, what names it, and what it is told in private. */
-export function hideContent(json: Json, options: { message: Message; bot: string; mayRead: boolean }): Json {
-  const { message, bot } = options;
-  const mayRead = options.mayRead || message.author === bot || message.guild === null || message.mentions.includes(bot);
-  return mayRead ? json : { ...json, content: "", embeds: [], attachments: [], components: [] };
 }

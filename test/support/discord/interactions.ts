@@ -7,7 +7,8 @@ import { ephemeralFlag } from "./messages.ts";
 import { permissionsIn } from "./permissions.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Call, Route } from "./routes.ts";
-import { type Channel, channelOf, type Json, type Message, memberOf, messageOf, userOf, type World } from "./world.ts";
+import { channelOf, memberOf, messageOf, userOf } from "./wire.ts";
+import type { Channel, Json, Message, World } from "./world.ts";
 
 /** Time for the first answer, and life of the token. */
 const answerMs = 3_000;

@@ -1,9 +1,10 @@
 /** Making, changing and reading messages, for bots (by REST) and people (by the test) alike. */
-import { checkMessage, type Upload } from "./bodies.ts";
+import { checkMessage } from "./bodies.ts";
 import type { Gateway } from "./gateway.ts";
-import { intentBits } from "./gateway.ts";
+import { intentBits } from "./gateway-session.ts";
 import { may } from "./permissions.ts";
 import { invalid, Problem } from "./problem.ts";
+import type { Upload } from "./request-body.ts";
 import type { Attachment, Channel, Json, Message, World } from "./world.ts";
 
 export const ephemeralFlag = 1 << 6;

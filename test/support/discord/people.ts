@@ -1,20 +1,11 @@
 /** What people do in Discord, as far as a bot can notice it. */
-import { type Gateway, intentBits } from "./gateway.ts";
+import type { Gateway } from "./gateway.ts";
+import { intentBits } from "./gateway-session.ts";
 import type { Interaction, Interactions } from "./interactions.ts";
 import type { Messages } from "./messages.ts";
-import { directChannel } from "./routes.ts";
-import {
-  type Channel,
-  channelOf,
-  isThread,
-  type Json,
-  type Message,
-  memberOf,
-  newChannel,
-  type User,
-  userOf,
-  type World,
-} from "./world.ts";
+import { directChannel } from "./route-lookups.ts";
+import { channelOf, memberOf, userOf } from "./wire.ts";
+import { type Channel, isThread, type Json, type Message, newChannel, type User, type World } from "./world.ts";
 
 /** The value of a command's option; an object is a subcommand with its options. */
 export type CommandOptions = { [name: string]: string | number | boolean | CommandOptions };

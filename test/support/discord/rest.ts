@@ -1,10 +1,10 @@
 /** The REST half: finds a request's route, asks the limits, applies faults, answers as Discord does, records it all. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { readBody, requestLimitBytes } from "./bodies.ts";
-import { botOf } from "./gateway.ts";
+import { botOf } from "./gateway-session.ts";
 import type { Interactions } from "./interactions.ts";
 import { makeLimits } from "./limits.ts";
 import { Problem } from "./problem.ts";
+import { readBody, requestLimitBytes } from "./request-body.ts";
 import type { Call, Route } from "./routes.ts";
 import type { Json, User, World } from "./world.ts";
 

@@ -6,7 +6,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { applicationFlags, type GatewayLimits, startGateway } from "./gateway.ts";
+import { type GatewayLimits, startGateway } from "./gateway.ts";
+import { applicationFlags } from "./gateway-session.ts";
 import { makeInteractions } from "./interactions.ts";
 import { makeMessages } from "./messages.ts";
 import { makePeople, type People } from "./people.ts";

@@ -1,39 +1,58 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { LaunchSpec } from "../services.ts";
 import { isMissing, readFileIfThere, syncDirectory, writeFileDurably } from "./files.ts";
 import type { InstanceLayout } from "./layout.ts";
 
 /** `instance.json`: who an instance is, written before its first process starts. */
-const specSchema = z.object({
-  formatVersion: z.literal(1),
-  instance: z.string(),
-  name: z.string(),
-  image: z.string(),
-  revision: z.string(),
-  port: z.number().int().nullable(),
+export interface InstanceSpec {
+  formatVersion: 1;
+  instance: string;
+  name: string;
+  image: string;
+  revision: string;
+  port: number | null;
   /** Boots without taking its name. */
-  candidate: z.boolean(),
-});
-export type InstanceSpec = z.output<typeof specSchema>;
+  candidate: boolean;
+}
+
+/** Without a schema: whoever looks for a gateway reads this, and loading the library for schemas takes longer than asking. */
+const isOfSpec: { [Key in keyof InstanceSpec]: (value: unknown) => boolean } = {
+  formatVersion: (value) => value === 1,
+  instance: (value) => typeof value === "string",
+  name: (value) => typeof value === "string",
+  image: (value) => typeof value === "string",
+  revision: (value) => typeof value === "string",
+  port: (value) => value === null || Number.isSafeInteger(value),
+  candidate: (value) => typeof value === "boolean",
+};
 
 /** Null when there is no such instance; throws ConfigError when its file cannot be understood. */
 export async function readSpec(path: string): Promise<InstanceSpec | null> {
   const text = await readFileIfThere(path);
   if (text === null) return null;
   try {
-    return specSchema.parse(JSON.parse(text));
+    return parseSpec(JSON.parse(text));
   } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new ConfigError(`${path} is not an instance's file of format version 1: ${why}`, {
+    throw new ConfigError(`${path} is not an instance's file of format version 1: ${(cause as Error).message}`, {
       code: "instance_file_invalid",
       hint: "if a newer version of the program wrote it, run that one; else stop the instance and remove its directory",
       cause,
     });
   }
+}
+
+/** What else the file holds is left out. */
+function parseSpec(value: unknown): InstanceSpec {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it holds no JSON object");
+  const entries = Object.entries(isOfSpec).map(([key, isOf]) => {
+    const found: unknown = (value as Record<string, unknown>)[key];
+    if (!isOf(found)) throw new Error(found === undefined ? `${key} is missing` : `${key} is not what it may be`);
+    return [key, found];
+  });
+  return Object.fromEntries(entries) as InstanceSpec;
 }
 
 /** Makes the instance's directory with its file in one rename; an instance that exists stays as it is. */

@@ -21,7 +21,7 @@ import { processesWithArguments, signalProcess, waitUntil, withProcessLock } fro
 
 /** All that an instance inherits. Keys of models are its mind's to use; nothing else that is secret goes along. */
 const inherited =
-  /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|XDG_.*|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_COMPILE_CACHE|OPENAI_BASE_URL|OPENAI_API_KEY|OPENAI_MODEL|ANTHROPIC_API_KEY|CLAWDINATOR_CONFIG)$/;
+  /^(PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|XDG_.*|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_COMPILE_CACHE(_PORTABLE)?|OPENAI_BASE_URL|OPENAI_API_KEY|OPENAI_MODEL|ANTHROPIC_API_KEY|CLAWDINATOR_CONFIG)$/;
 
 /** A gateway takes its lock within some 200 ms; after this long the candidate's own deadline judges it. */
 const lockDeadlineMs = 10_000;

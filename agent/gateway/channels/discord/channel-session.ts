@@ -2,23 +2,24 @@
 import type { Interaction } from "discord.js";
 import { describeError } from "../../../../tools/errors.ts";
 import { readName } from "../../../../tools/fleet/names.ts";
-import { createCardButtons } from "./card-buttons.ts";
-import { type CardRecords, createCardRecords } from "./card-records.ts";
-import { type Cards, createCards } from "./cards.ts";
+import { createCardButtons } from "./cards/card-buttons.ts";
+import { type CardRecords, createCardRecords } from "./cards/card-records.ts";
+import { type Cards, createCards } from "./cards/cards.ts";
 import type { ChannelOptions } from "./channel.ts";
-import { createConnection } from "./connection.ts";
+import { createInteractions } from "./commands/interactions.ts";
+import { createOnce } from "./commands/interactions-once.ts";
+import { createConnection } from "./connection/connection.ts";
 import type { Connection } from "./contract.ts";
-import { channelOf, ruleFor } from "./conversation.ts";
-import { createCursors } from "./cursor.ts";
-import { createDiscordDoor } from "./door.ts";
-import { watchElsewhere } from "./door-elsewhere.ts";
-import { createInteractions } from "./interactions.ts";
-import { createOnce } from "./interactions-once.ts";
-import { startListener } from "./listen.ts";
-import { seenChannel } from "./listen-channels.ts";
-import { createTaker, type Taker } from "./listen-take.ts";
-import { createSpeaker, type DiscordSpeaker } from "./speak.ts";
-import { createSiblings } from "./unaddressed.ts";
+import { createCourtesy } from "./courtesy.ts";
+import { createDiscordDoor } from "./door/door.ts";
+import { watchElsewhere } from "./door/door-elsewhere.ts";
+import { channelOf, ruleFor } from "./listen/conversation.ts";
+import { createCursors } from "./listen/cursor.ts";
+import { startListener } from "./listen/listen.ts";
+import { seenChannel } from "./listen/listen-channels.ts";
+import { createTaker, type Taker } from "./listen/listen-take.ts";
+import { createSiblings } from "./listen/unaddressed.ts";
+import { createSpeaker, type DiscordSpeaker } from "./speak/speak.ts";
 
 export interface ChannelSession {
   connection: Connection;
@@ -70,12 +71,14 @@ export function openSession(options: ChannelOptions): ChannelSession {
     log,
   });
   const siblings = createSiblings({ store, name });
+  const courtesy = createCourtesy();
   const cursors = createCursors({ store, name, onError: warn("discord.cursor_not_written") });
   const taker = createTaker({
     ...options,
     door,
     speaker,
     siblings,
+    turn: courtesy.turn,
     epoch: () => presence.epoch(),
     onError: warn("discord.message_failed"),
     signal: over.signal,
@@ -96,6 +99,7 @@ export function openSession(options: ChannelOptions): ChannelSession {
     once: createOnce(store),
     handlers: { ...createCardButtons({ approvals, records, cards, wake: options.wake }), ...commands },
     audit,
+    courtesy,
     log,
   });
   connection.onClient((client) => {

@@ -8,8 +8,8 @@ import { type Core, longestCallMs } from "../../core.ts";
 import type { Presence } from "../../presence.ts";
 import type { Runs } from "../../runs.ts";
 import { type DiscordChannel, openDiscordChannel } from "./channel.ts";
-import { assembleCommands } from "./commands-assemble.ts";
-import { tokenReader } from "./token.ts";
+import { assembleCommands } from "./commands/commands-assemble.ts";
+import { tokenReader } from "./connection/token.ts";
 
 export interface StartOptions {
   boot: Pick<Boot, "config" | "home" | "environment" | "identity" | "log">;

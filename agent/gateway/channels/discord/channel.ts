@@ -10,12 +10,12 @@ import type { Core } from "../../core.ts";
 import type { Message } from "../../inbox.ts";
 import type { Presence } from "../../presence.ts";
 import type { Runs } from "../../runs.ts";
-import type { Cards } from "./cards.ts";
+import type { Cards } from "./cards/cards.ts";
 import { type ChannelSession, openSession } from "./channel-session.ts";
-import { createConnection } from "./connection.ts";
+import type { InteractionHandlers } from "./commands/interactions.ts";
+import { createConnection } from "./connection/connection.ts";
 import type { Connection, Door } from "./contract.ts";
-import type { InteractionHandlers } from "./interactions.ts";
-import type { DiscordSpeaker } from "./speak.ts";
+import type { DiscordSpeaker } from "./speak/speak.ts";
 
 /** What is answered is still posted when the name goes; what takes longer, the next holder posts. */
 const deliverMs = 1_500;

@@ -1,5 +1,5 @@
 /** What the bot sees of Discord's guilds, channels and roles, without discord.js's classes. */
-import type { Client, GuildBasedChannel } from "discord.js";
+import type { Client, GuildBasedChannel, PermissionsBitField } from "discord.js";
 
 /** Permission bits by the name that Discord's settings show (docs, permissions). */
 export const neededPermissions = {
@@ -45,16 +45,24 @@ export function visibleGuilds(client: Client<true>): VisibleGuild[] {
 export function mayWriteIn(client: Client<true>, id: string): boolean | null {
   const channel = client.channels.cache.get(id);
   if (!channel || channel.isDMBased()) return null;
-  const self = channel.guild.members.cache.get(client.user.id);
-  const permissions = self ? channel.permissionsFor(self) : null;
+  const permissions = permissionsIn(client, channel);
   const sending = channel.isThread() ? "Send Messages in Threads" : "Send Messages";
   return permissions?.has(neededPermissions["View Channel"] | neededPermissions[sending]) ?? null;
 }
 
 function missingIn(client: Client<true>, channel: GuildBasedChannel): NeededPermission[] | null {
-  const self = channel.guild.members.cache.get(client.user.id);
-  const permissions = self ? channel.permissionsFor(self) : null;
+  const permissions = permissionsIn(client, channel);
   if (!permissions) return null;
   const names = Object.keys(neededPermissions) as NeededPermission[];
   return names.filter((name) => !permissions.has(neededPermissions[name]));
+}
+
+/** The bot's; null where they are not known, as while Discord has told of a role or channel and not yet of the other. */
+function permissionsIn(client: Client<true>, channel: GuildBasedChannel): Readonly<PermissionsBitField> | null {
+  const self = channel.guild.members.cache.get(client.user.id);
+  try {
+    return self ? channel.permissionsFor(self) : null;
+  } catch {
+    return null;
+  }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { discordSettingsSchema } from "../../../../agent/discord-settings.ts";
 import { type ChannelSession, openSession } from "../../../../agent/gateway/channels/discord/channel-session.ts";
-import { assembleCommands } from "../../../../agent/gateway/channels/discord/commands-assemble.ts";
+import { assembleCommands } from "../../../../agent/gateway/channels/discord/commands/commands-assemble.ts";
 import { createInbox, type Inbox } from "../../../../agent/gateway/inbox.ts";
 import { createMaintainers, type Maintainers } from "../../../../agent/gateway/maintainers.ts";
 import { createPause, type Pause } from "../../../../agent/gateway/pause.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { planText, renderDetails } from "../../../../agent/gateway/channels/discord/card-details.ts";
-import { renderCard } from "../../../../agent/gateway/channels/discord/card-render.ts";
-import { code, fitting, oneLine, plain } from "../../../../agent/gateway/channels/discord/card-text.ts";
+import { planText, renderDetails } from "../../../../agent/gateway/channels/discord/cards/card-details.ts";
+import { renderCard } from "../../../../agent/gateway/channels/discord/cards/card-render.ts";
+import { code, fitting, oneLine, plain } from "../../../../agent/gateway/channels/discord/cards/card-text.ts";
 import type { ApprovalView } from "../../../../agent/protocol.ts";
 import type { Plan } from "../../../../tools/tool.ts";
 

@@ -4,7 +4,7 @@ import {
   findCommand,
   sentenceFor,
   slashCommands,
-} from "../../../../agent/gateway/channels/discord/command-definitions.ts";
+} from "../../../../agent/gateway/channels/discord/commands/command-definitions.ts";
 import { isTypedCommand } from "../../../../agent/gateway/influence.ts";
 import type { Interaction } from "../../../support/discord/interactions.ts";
 import { waitFor } from "../../../support/wait.ts";

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { createRequestGuard } from "../../../../agent/gateway/channels/discord/connection-requests.ts";
-import { createIdentifyBudget, identifyPace } from "../../../../agent/gateway/channels/discord/identify-budget.ts";
+import { createRequestGuard } from "../../../../agent/gateway/channels/discord/connection/connection-requests.ts";
+import {
+  createIdentifyBudget,
+  identifyPace,
+} from "../../../../agent/gateway/channels/discord/connection/identify-budget.ts";
 import { openSqliteStore } from "../../../../agent/gateway/store/sqlite.ts";
 import { startDiscord } from "../../../support/discord/server.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";

@@ -2,9 +2,12 @@
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type DiscordSettings, discordSettingsSchema } from "../../../../agent/discord-settings.ts";
-import { type ConnectionOptions, createConnection } from "../../../../agent/gateway/channels/discord/connection.ts";
+import {
+  type ConnectionOptions,
+  createConnection,
+} from "../../../../agent/gateway/channels/discord/connection/connection.ts";
+import type { IdentifyPace } from "../../../../agent/gateway/channels/discord/connection/identify-budget.ts";
 import type { Connection } from "../../../../agent/gateway/channels/discord/contract.ts";
-import type { IdentifyPace } from "../../../../agent/gateway/channels/discord/identify-budget.ts";
 import { openSqliteStore } from "../../../../agent/gateway/store/sqlite.ts";
 import type { Check } from "../../../../tools/fleet/model.ts";
 import type { Store } from "../../../../tools/store.ts";

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { configSchema } from "../../../../agent/config.ts";
-import { inviteLink } from "../../../../agent/gateway/channels/discord/settings-check.ts";
-import { tokenReader } from "../../../../agent/gateway/channels/discord/token.ts";
+import { inviteLink } from "../../../../agent/gateway/channels/discord/connection/settings-check.ts";
+import { tokenReader } from "../../../../agent/gateway/channels/discord/connection/token.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
 const token = (word: string): string => `${word}-token-0123456789`;

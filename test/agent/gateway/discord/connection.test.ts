@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { giveName } from "../../../../tools/fleet/names.ts";
 import { startDiscord } from "../../../support/discord/server.ts";
+import { channelOf, guildOf, memberOf, roleOf, userOf } from "../../../support/discord/wire.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { connectionBench, quickPace } from "./connection-desk.ts";
 
@@ -255,4 +256,43 @@ test("closes for good: a session that was being resumed does not come back", asy
   const { length } = discord.gateway.identified;
   expect(length).toBe(2);
   expect(discord.gateway.connected()).toBe(0);
+});
+
+test("what is not as Discord promises never gets into what the bot knows of guilds and channels", async () => {
+  const { connection, discord, check, logged } = await connectionBench();
+  await connection.open();
+  const { world } = discord;
+  const guild = discord.guild();
+  const channel = discord.channel("clawdributors-test");
+  const bot = discord.user("CLAWDINATOR-1");
+  const whole = channelOf(world, channel);
+  const roles = [...guild.roles.values()].map(roleOf);
+  const member = { ...memberOf(world, guild, bot.id), guild_id: guild.id };
+  const damaged: [type: string, data: object][] = [
+    ["CHANNEL_UPDATE", { ...whole, name: ["x"] }],
+    ["CHANNEL_UPDATE", { ...whole, name: undefined }],
+    ["CHANNEL_UPDATE", { ...whole, type: "0" }],
+    ["CHANNEL_UPDATE", { ...whole, guild_id: undefined }],
+    ["CHANNEL_UPDATE", { ...whole, permission_overwrites: [{ id: bot.id, type: 1, allow: "x", deny: -1 }] }],
+    ["GUILD_UPDATE", { ...guildOf(world, guild), name: { length: -1 } }],
+    ["GUILD_UPDATE", { ...guildOf(world, guild), roles: [] }],
+    ["GUILD_UPDATE", { ...guildOf(world, guild), roles: [{ ...roles[0], permissions: "all" }] }],
+    ["GUILD_ROLE_UPDATE", { guild_id: guild.id, role: { ...roles[0], permissions: [] } }],
+    ["GUILD_ROLE_DELETE", { guild_id: guild.id, role_id: guild.id }],
+    ["GUILD_MEMBER_UPDATE", { ...member, roles: "none" }],
+    ["GUILD_CREATE", { ...guildOf(world, guild), channels: [{ ...whole, name: 5 }], threads: [], members: [member] }],
+    ["CHANNEL_DELETE", { ...whole, id: Number(channel.id) }],
+    ["USER_UPDATE", { ...userOf(bot), username: [[]] }],
+  ];
+  for (const [type, data] of damaged) discord.gateway.dispatchToBot(bot.id, type, data);
+  // It is what was known before that is compared with the settings, once and again.
+  discord.revoke("clawdributors-test", "ATTACH_FILES");
+  await waitFor(
+    () => check()?.detail.includes("#clawdributors-test") && check()?.detail.includes("lacks Attach Files"),
+  );
+  expect(connection.nameOf(channel.id)).toBe("clawdributors-test");
+  expect(connection.problems()).toHaveLength(1);
+  expect(logged.filter((line) => line.includes("discord.not_remembered"))).toHaveLength(1);
+  discord.restore("clawdributors-test", "ATTACH_FILES");
+  await waitFor(() => connection.problems().length === 0);
 });

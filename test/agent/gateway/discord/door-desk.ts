@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { discordSettingsSchema } from "../../../../agent/discord-settings.ts";
 import { type AuditLog, createAuditLog } from "../../../../agent/gateway/audit.ts";
 import type { Approach, Door } from "../../../../agent/gateway/channels/discord/contract.ts";
-import { createDiscordDoor } from "../../../../agent/gateway/channels/discord/door.ts";
+import { createDiscordDoor } from "../../../../agent/gateway/channels/discord/door/door.ts";
 import { createMaintainers, type Maintainers } from "../../../../agent/gateway/maintainers.ts";
 import { openSqliteStore } from "../../../../agent/gateway/store/sqlite.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createRefusalLog } from "../../../../agent/gateway/channels/discord/door-refusals.ts";
+import { createRefusalLog } from "../../../../agent/gateway/channels/discord/door/door-refusals.ts";
 import { approach, type Change, doorDesk, ids } from "./door-desk.ts";
 
 const stranger = { id: ids.stranger };

@@ -3,16 +3,8 @@ import { expect, test } from "vitest";
 import { connected, startDiscordFleet } from "../../../support/discord/fleet.ts";
 import { mutated, seeded } from "../../../support/discord/mutate.ts";
 import { type DiscordServer, startDiscord } from "../../../support/discord/server.ts";
-import {
-  channelOf,
-  guildOf,
-  type Json,
-  memberOf,
-  messageOf,
-  roleOf,
-  timestampOf,
-  userOf,
-} from "../../../support/discord/world.ts";
+import { channelOf, guildOf, memberOf, messageOf, roleOf, timestampOf, userOf } from "../../../support/discord/wire.ts";
+import type { Json } from "../../../support/discord/world.ts";
 import { waitFor } from "../../../support/wait.ts";
 
 const events = 10_000;

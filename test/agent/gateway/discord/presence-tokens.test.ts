@@ -35,4 +35,16 @@ test("a sibling is launched from Discord with a token of its own, and not withou
   );
   expect(answer.content).toContain("CLAWDINATOR-2");
   expect(discord.posts(testChannel).filter(({ reference }) => reference === question.id)).toHaveLength(1);
+
+  // What one instance is told holds on the other one; how soon, `npm run bench -- discord` says.
+  const pause = discord.command("josh", "pause", { reason: "enough for today" });
+  await waitFor(() => pause.replies().some(({ content }) => content === "Paused."));
+  const late = discord.say("mariano", testChannel, "@CLAWDINATOR-2 who are you?");
+  const answersToLate = () => discord.posts(testChannel).filter(({ reference }) => reference === late.id);
+  await waitFor(() => answersToLate().length > 0, { what: "CLAWDINATOR-2 saying that it is paused" });
+  expect(answersToLate().map(({ content }) => content)).toEqual([
+    expect.stringMatching(/paused by .*enough for today/),
+  ]);
+  await fleet.json("resume");
+  await waitFor(() => answersToLate().some(({ content }) => !content.includes("paused by")), { what: "its answer" });
 }, 300_000);

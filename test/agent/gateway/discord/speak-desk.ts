@@ -5,8 +5,8 @@ import { onTestFinished } from "vitest";
 import { discordSettingsSchema } from "../../../../agent/discord-settings.ts";
 import type { Approvals } from "../../../../agent/gateway/approvals.ts";
 import { type AuditLog, createAuditLog } from "../../../../agent/gateway/audit.ts";
-import { restOptions } from "../../../../agent/gateway/channels/discord/connection-client.ts";
-import { createSpeaker, type DiscordSpeaker } from "../../../../agent/gateway/channels/discord/speak.ts";
+import { restOptions } from "../../../../agent/gateway/channels/discord/connection/connection-client.ts";
+import { createSpeaker, type DiscordSpeaker } from "../../../../agent/gateway/channels/discord/speak/speak.ts";
 import { abandonReaders } from "../../../../agent/gateway/http/abandoned.ts";
 import { createInbox, type Inbox, type Message } from "../../../../agent/gateway/inbox.ts";
 import { createRuns, type Runs } from "../../../../agent/gateway/runs.ts";
@@ -126,6 +126,8 @@ function startProcess(options: {
     instance: holder.instance,
     name,
     callMs,
+    // Nobody needs to be spared here.
+    retryPauseMs: 20,
     log: () => {},
     showCard: async (approval) => void cards.push(approval),
     operations: async () => options.operations,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { headOf, longestContent, splitText } from "../../../../agent/gateway/channels/discord/split.ts";
+import { headOf, longestContent, splitText } from "../../../../agent/gateway/channels/discord/speak/split.ts";
 
 const word = fc.constantFrom(
   "lobster",

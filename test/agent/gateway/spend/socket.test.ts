@@ -76,6 +76,7 @@ async function startGateway(home: string, painters: Painters, models: object): P
     status: async () => ({ at: 1, instances: [], self: { name: "CLAWDINATOR-1", instance: "i-1" } }),
     drift: async () => ({ at: 1, items: [] }),
     sitrep: () => Promise.reject(new Error("nobody asks for it")),
+    isPaused: async () => false,
     answerHello(hello) {
       spend.onMind(hello.pid);
       const program = { version: "0.1.0", revision: "a".repeat(40), image: "checkout" };
