@@ -299,7 +299,7 @@ async function assemble(
   async function openDiscord() {
     const { startDiscord } = await import("./channels/discord/channel-start.ts");
     const wake = (): void => scheduler.wake();
-    return startDiscord({ boot, core, runs, presence, cost, sitrep: () => sitrep.read(), wake });
+    return startDiscord({ boot, core, runs, presence, cost, sitrep: () => sitrep.read(), memory: memory.open, wake });
   }
 
   async function becomeReady(): Promise<void> {

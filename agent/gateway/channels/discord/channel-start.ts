@@ -1,5 +1,6 @@
 /** The Discord channel of a gateway, with what it needs from there. */
-import { join } from "node:path";
+
+import type { Memory } from "../../../../memory/index.ts";
 import type { CostReport } from "../../../../tools/cost-report.ts";
 import { tokenSecretOf } from "../../../../tools/fleet/tokens.ts";
 import type { Sitrep } from "../../../../tools/sitrep.ts";
@@ -18,12 +19,13 @@ export interface StartOptions {
   presence: Presence;
   cost(days: number): Promise<CostReport>;
   sitrep(): Promise<Sitrep>;
+  memory(): Promise<Memory>;
   /** Something is to do. */
   wake(): void;
 }
 
 export function startDiscord(options: StartOptions): DiscordChannel {
-  const { boot, core, runs, presence, cost, sitrep, wake } = options;
+  const { boot, core, runs, presence, cost, sitrep, memory, wake } = options;
   const { config, home, environment, log } = boot;
   const { name, instance } = boot.identity;
   return openDiscordChannel({
@@ -48,11 +50,7 @@ export function startDiscord(options: StartOptions): DiscordChannel {
           name,
           cost,
           sitrep,
-          memory: {
-            directory: core.paths.memory,
-            index: join(boot.identity.paths.index, "discord"),
-            writer: instance,
-          },
+          memory,
           program: () => {
             const { version, revision, image } = presence.heartbeat();
             return { version, revision, image, instance, name };

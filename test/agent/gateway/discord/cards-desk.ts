@@ -1,4 +1,5 @@
 /** Cards and commands of a gateway: real approvals over a real store, the real client against a local Discord server. */
+
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { discordSettingsSchema } from "../../../../agent/discord-settings.ts";
@@ -9,6 +10,7 @@ import { createMaintainers, type Maintainers } from "../../../../agent/gateway/m
 import { createPause, type Pause } from "../../../../agent/gateway/pause.ts";
 import type { Runs } from "../../../../agent/gateway/runs.ts";
 import type { ApprovalView } from "../../../../agent/protocol.ts";
+import { openMemory } from "../../../../memory/index.ts";
 import type { Check, FleetStatus } from "../../../../tools/fleet/model.ts";
 import type { FleetServices, Image } from "../../../../tools/fleet/services.ts";
 import type { Proposer } from "../../../../tools/tool.ts";
@@ -101,6 +103,8 @@ export async function openCardDesk(
         wake: () => void desk.woken++,
         onCheck: (check: Check) => void desk.checks.push(check),
       };
+      const memory = openMemory({ directory: join(temporaryDirectory(), "memory"), writer: instance });
+      onTestFinished(() => memory.close());
       const session = openSession({
         ...common,
         runs: { watch: () => null, interrupt: () => false } as unknown as Runs,
@@ -120,11 +124,7 @@ export async function openCardDesk(
                 spend: null,
                 schedule: [{ id: "heartbeat", text: "heartbeat: every hour" }],
               }),
-              memory: {
-                directory: join(temporaryDirectory(), "memory"),
-                index: join(temporaryDirectory(), "index"),
-                writer: instance,
-              },
+              memory: async () => memory,
               program: () => ({ version: "1.2.3", revision, image: "checkout", instance, name }),
             },
             parts,

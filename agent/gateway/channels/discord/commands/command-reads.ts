@@ -1,7 +1,6 @@
 /** Commands that only tell something: the same tools that the model reads with, answered to one person at once. */
 
 import type { Memory } from "../../../../../memory/index.ts";
-import { openMemory } from "../../../../../memory/index.ts";
 import { cost } from "../../../../../tools/cost.ts";
 import type { CostReport } from "../../../../../tools/cost-report.ts";
 import type { FleetStatus } from "../../../../../tools/fleet/model.ts";
@@ -38,20 +37,15 @@ export function createReader(options: {
   cards: Pick<Cards, "addressOf">;
   cost(days: number): Promise<CostReport>;
   sitrep(): Promise<Sitrep>;
-  /** Of the hive mind, and where this instance keeps what can be rebuilt of it. */
-  memory: { directory: string; index: string; writer: string };
+  memory(): Promise<Memory>;
   program(): ReadContext["program"];
 }): Reader {
   const { fleet, approvals } = options;
-  let memory: Memory | null = null;
 
   const run = async (tool: ReadTool, input: object, actor: Actor): Promise<CommandAnswer> => {
     const { kind, id, name } = authorOf(actor);
     const context: ReadContext = {
-      get memory() {
-        memory ??= openMemory(options.memory);
-        return memory;
-      },
+      memory: await options.memory(),
       fleet: { status: () => options.status(), drift: () => fleet.drift() },
       cost: options.cost,
       sitrep: options.sitrep,

@@ -1,4 +1,5 @@
 /** Slash commands and autocomplete, put together from what a gateway has. */
+import type { Memory } from "../../../../../memory/index.ts";
 import type { CostReport } from "../../../../../tools/cost-report.ts";
 import type { Check } from "../../../../../tools/fleet/model.ts";
 import type { Sitrep } from "../../../../../tools/sitrep.ts";
@@ -23,8 +24,7 @@ export interface CommandsOptions
   name: string;
   cost(days: number): Promise<CostReport>;
   sitrep(): Promise<Sitrep>;
-  /** Of the hive mind, and where this instance keeps what can be rebuilt of it. */
-  memory: { directory: string; index: string; writer: string };
+  memory(): Promise<Memory>;
   program(): ReadContext["program"];
   /** Something is to do. */
   wake(): void;
