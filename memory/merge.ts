@@ -64,8 +64,28 @@ interface Work {
 export function mergeTexts(base: string, left: string, right: string, labels: ConflictLabels): string {
   if (left === right || right === base) return left;
   if (left === base) return right;
-  const three = { base: base.split("\n"), left: left.split("\n"), right: right.split("\n") };
+  const three = { base: unitsOf(base), left: unitsOf(left), right: unitsOf(right) };
   return mergeLines(three, { labels, steps: 0 }, 0).join("\n");
+}
+
+/**
+ * A text's lines, with each conflict that is already marked as one of them: its marks are not compared with those of
+ * another conflict, so that they stay paired however often a text is merged before somebody solves it.
+ */
+function unitsOf(text: string): string[] {
+  const lines = text.split("\n");
+  if (!text.includes(endLine)) return lines;
+  const units: string[] = [];
+  /** Where conflicts begin that have not ended, and whether their second side has begun. */
+  const open: { unit: number; hasOr: boolean }[] = [];
+  for (const line of lines) {
+    units.push(line);
+    const last = open.at(-1);
+    if (conflictLine.test(line)) open.push({ unit: units.length - 1, hasOr: false });
+    else if (orLine.test(line) && last) last.hasOr = true;
+    else if (line === endLine && open.pop() && last?.hasOr) units.push(units.splice(last.unit).join("\n"));
+  }
+  return units;
 }
 
 function mergeLines(three: Three, work: Work, depth: number): Lines {

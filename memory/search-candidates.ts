@@ -8,12 +8,12 @@ import type { QueryWord } from "./search-query.ts";
 /** Columns in their order: a document's name and headings say more than its text, the parts of names less. */
 const weights = "4.0, 3.0, 1.0, 0.5";
 /** Passages that one expression may look at. */
-const mostLookedAt = 2_000;
+const mostLookedAt = 1_500;
 /** The same for common words, whose counting alone takes as long. */
 const mostOfCommon = 1_000;
 /** The best of one expression, and of all together, that are ranked in the end. */
 const mostOfExpression = 80;
-const mostCandidates = 150;
+const mostCandidates = 120;
 /** Shorter beginnings stand in too many words. */
 const leastPrefix = 2;
 /** Expressions of two common words; each more costs a pass over both. */

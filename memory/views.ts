@@ -26,8 +26,10 @@ export interface ViewsOptions {
 const leastPauseMs = 250;
 /** Renewing may take so much of a process's time: one part in this many. */
 const pauseForWork = 40;
-/** While other processes keep a view fresh, this one leaves it to them for so long. */
-const longestDeferMs = 2_000;
+/** A view that another process renewed within this time is left to it: each one that renews reads what all have written. */
+const freshMs = 2_000;
+/** But no longer than this while what this process wrote is not shown. */
+const longestDeferMs = 10_000;
 /** At the end others are given so long to show what we wrote; each process waits for another time. */
 const leastHandoverMs = 300;
 const mostHandoverMs = 1_500;
@@ -51,7 +53,7 @@ export class Views {
   readonly #options: ViewsOptions;
   readonly #due = new Map<string, Due>();
   /** When each document's view was last renewed, and how long not to do it again. */
-  readonly #paused = new Map<string, { until: number; shown: string }>();
+  readonly #paused = new Map<string, { until: number; shown: string; changedAt: number }>();
   readonly #kept = new Map<string, NodeJS.Timeout | null>();
   readonly #turns = new Turns();
   #hasAdopted = false;
@@ -106,8 +108,8 @@ export class Views {
     });
   }
 
-  #note(document: string, part: { until?: number; shown?: string }): void {
-    const before = this.#paused.get(document) ?? { until: 0, shown: "" };
+  #note(document: string, part: { until?: number; shown?: string; changedAt?: number }): void {
+    const before = this.#paused.get(document) ?? { until: 0, shown: "", changedAt: Number.NEGATIVE_INFINITY };
     this.#paused.delete(document);
     this.#paused.set(document, { ...before, ...part });
     for (const oldest of this.#paused.keys()) {
@@ -126,8 +128,11 @@ export class Views {
     const before = this.#paused.get(document)?.shown;
     // Many that end at once need not all read what all have written: one of them shows it for the others.
     if (isLast) return before !== undefined && before !== shown && (await this.#isShownSoon(document, due));
-    this.#note(document, { shown });
-    const isFresh = before !== shown && performance.now() - due.since < longestDeferMs;
+    const now = performance.now();
+    const hasChanged = before !== undefined && before !== "" && before !== shown;
+    this.#note(document, hasChanged ? { shown, changedAt: now } : { shown });
+    const changedAt = this.#paused.get(document)?.changedAt ?? Number.NEGATIVE_INFINITY;
+    const isFresh = now - changedAt < freshMs && now - due.since < longestDeferMs;
     if (isFresh && !this.#due.has(document) && !this.#isClosed) {
       // Not all at once: the others wait too.
       this.#schedule(document, due, leastPauseMs * (1 + Math.random()));

@@ -16,6 +16,7 @@ import { measureDependencies } from "./dependencies.ts";
 import { measureDiscord } from "./discord.ts";
 import { measureThousand } from "./fleet-1000.ts";
 import { measureLoop } from "./loop.ts";
+import { measureMemory } from "./memory.ts";
 import { measureUploads } from "./upload.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
@@ -226,7 +227,7 @@ function render(figures: Figure[]): string {
   return table([head, ...rows]);
 }
 
-/** `npm run bench -- upload`, `npm run bench -- loop` and `npm run bench -- discord` measure only that. */
+/** `npm run bench -- upload`, `npm run bench -- loop`, `… discord` and `… memory` measure only that. */
 const only = process.argv[2];
 
 try {
@@ -237,9 +238,10 @@ try {
     only === undefined || only === "upload" ? await measureUploads({ directory, program, runs, note }) : none;
   const discord =
     only === undefined || only === "discord" ? await measureDiscord({ directory, program, runs, note }) : none;
-  for (const { name, unit, values, ...more } of [...loops.figures, ...uploads.figures, ...discord.figures])
-    figures.push(figure(name, unit, values, more));
-  const skipped = [loops.skipped, uploads.skipped].filter((one) => one !== null).join("; ") || null;
+  const memory = only === undefined || only === "memory" ? await measureMemory({ directory, runs, note }) : none;
+  const measured = [...loops.figures, ...uploads.figures, ...discord.figures, ...memory.figures];
+  for (const { name, unit, values, ...more } of measured) figures.push(figure(name, unit, values, more));
+  const skipped = [loops, uploads, memory].flatMap((one) => one.skipped ?? []).join("; ") || null;
   writeFileSync(
     join(checkout, "bench-results.json"),
     `${JSON.stringify({ at: new Date().toISOString(), runs, node: process.version, figures, skipped }, null, 2)}\n`,

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { conflictLabel, isConflicted, mergeTexts } from "../../memory/merge.ts";
 
@@ -93,4 +94,32 @@ test("17: a name in a mark cannot end the mark", () => {
   expect(conflictLabel({ author: "a\n-->b---c\u2028d", revision: "r" })).toBe("a - ->b- - -c d, revision r");
   expect(conflictLabel({ author: " \n", revision: "r" })).toBe("somebody, revision r");
   expect(conflictLabel({ author: "x".repeat(500), revision: "r" }).length).toBeLessThan(120);
+});
+
+/** Whether each conflict's marks stand in their order, conflicts within conflicts included. */
+function hasPairedMarks(text: string): boolean {
+  const open: boolean[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("<!-- conflict: ")) open.push(false);
+    else if (line.startsWith("<!-- conflict or: ")) {
+      if (open.pop() !== false) return false;
+      open.push(true);
+    } else if (line === "<!-- end of conflict -->" && open.pop() !== true) return false;
+  }
+  return open.length === 0;
+}
+
+test("17: marks stay paired however often texts with unsolved conflicts are merged", () => {
+  const line = fc.constantFrom("a", "b", "c", "");
+  const lines = fc.array(line, { maxLength: 6 }).map((all) => all.join("\n"));
+  fc.assert(
+    fc.property(fc.array(lines, { minLength: 3, maxLength: 9 }), (texts) => {
+      const known = [...texts];
+      for (let round = 0; round < 8; round++) {
+        const pick = (step: number): string => known[(round * step + 1) % known.length] as string;
+        known.push(mergeTexts(pick(3), pick(5), pick(7), { left: `L${round}`, right: `R${round}` }));
+      }
+      expect(known.filter((text) => !hasPairedMarks(text))).toEqual([]);
+    }),
+  );
 });

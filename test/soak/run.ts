@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: kills the gateway at one point of one step at a time, for every point of every operation, and writes
- * what came out of it into docs/reliability.md. Options: `--only launch,undo,…` runs some of
+ * what came out of it into docs/reliability.md. Options: `--only launch,undo,…`, or just their names, runs some of
  * them and leaves the others' figures as they are; `--minutes N` (default 45) ends it by then.
  */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -34,8 +34,12 @@ function describe({ kind, point, index, of, seconds, failure }: SoakResult): str
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: "string" }, minutes: { type: "string", default: "45" } } });
-  const chosen = values.only?.split(",") ?? [...soakKinds];
+  const { values, positionals } = parseArgs({
+    options: { only: { type: "string" }, minutes: { type: "string", default: "45" } },
+    allowPositionals: true,
+  });
+  const named = [...positionals, ...(values.only?.split(",") ?? [])];
+  const chosen = named.length > 0 ? named : [...soakKinds];
   const unknown = chosen.filter((one) => !soakKinds.includes(one as SoakKind));
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; known: ${soakKinds.join(", ")}`);
   process.chdir(root);
