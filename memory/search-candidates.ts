@@ -8,9 +8,9 @@ import type { QueryWord } from "./search-query.ts";
 /** Columns in their order: a document's name and headings say more than its text, the parts of names less. */
 const weights = "4.0, 3.0, 1.0, 0.5";
 /** Passages that one expression may look at. */
-const mostLookedAt = 1_500;
+const mostLookedAt = 1_200;
 /** The same for common words, whose counting alone takes as long. */
-const mostOfCommon = 1_000;
+const mostOfCommon = 800;
 /** The best of one expression, and of all together, that are ranked in the end. */
 const mostOfExpression = 80;
 const mostCandidates = 120;
