@@ -21,6 +21,7 @@ const longest = [
   "test/bootstrap/run",
   "test/agent/cli",
   "test/agent/console/",
+  "test/memory/chaos",
   "test/agent/mind/process",
 ];
 
