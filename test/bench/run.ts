@@ -227,11 +227,16 @@ function render(figures: Figure[]): string {
   return table([head, ...rows]);
 }
 
-/** `npm run bench -- upload`, `npm run bench -- loop`, `… discord` and `… memory` measure only that. */
+/** `npm run bench -- loop` measures only that. */
+const parts = ["program", "loop", "upload", "discord", "memory"];
 const only = process.argv[2];
+if (only !== undefined && !parts.includes(only)) {
+  process.stderr.write(`there is no part ${JSON.stringify(only)} to measure; it is one of ${parts.join(", ")}\n`);
+  process.exit(2);
+}
 
 try {
-  const figures = only === undefined ? await measure() : [];
+  const figures = only === undefined || only === "program" ? await measure() : [];
   const none = { figures: [], skipped: null };
   const loops = only === undefined || only === "loop" ? await measureLoop({ directory, runs, note }) : none;
   const uploads =
