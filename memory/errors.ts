@@ -38,6 +38,13 @@ export function asMemoryError(cause: unknown, what: string): MemoryError {
       cause,
     });
   }
+  if (code === "ENOENT") {
+    return new MemoryError(`${what}: there is no such file or directory`, {
+      code: "memory_unavailable",
+      hint: "look at the name, and whether the memory's directory is there",
+      cause,
+    });
+  }
   return new MemoryError(`${what}: ${message}`, {
     code: "memory_unavailable",
     hint: "repeat it; when it stays, look at the memory's directory and the network to it",

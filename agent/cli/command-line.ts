@@ -5,6 +5,15 @@ import { type AddCommand, parseCount } from "./command-parts.ts";
 import { memoryCommands } from "./memory-commands.ts";
 import { createOutput, reportError, UsageError } from "./output.ts";
 
+/** Whether what follows may be anything that people write, a list's line with its dash in front included. */
+const takesWords = (usage: string): boolean => usage.includes("...");
+
+/** A word that can only be meant as an option is not taken for text, unless `--` says so. */
+function refuseMistypedOption(command: Command, words: unknown[]): void {
+  const mistyped = words.find((word) => typeof word === "string" && /^--?[a-z][a-z-]*(=|$)/i.test(word));
+  if (mistyped !== undefined && !process.argv.includes("--")) command.error(`error: unknown option '${mistyped}'`);
+}
+
 /** Builds the whole command line; `docs/command-line.md` is generated from it. */
 export function buildCommandLine(): Command {
   const program = new Command("clawdinator")
@@ -22,8 +31,10 @@ export function buildCommandLine(): Command {
       .addOption(new Option("--state-dir <path>", "state directory; default $CLAWDINATOR_HOME").env("CLAWDINATOR_HOME"))
       .addOption(new Option("--as <maintainer>", "act for another maintainer; on this machine only, and audited"))
       .addHelpText("after", `\nExample:\n  ${example}`)
+      .allowUnknownOption(takesWords(usage))
       .action(async (...all: unknown[]) => {
         const command = all.at(-1) as Command;
+        if (takesWords(usage)) refuseMistypedOption(command, all.slice(0, -2).flat());
         const options = command.opts<Record<string, unknown>>();
         const parameters = all.slice(0, -2).flatMap((one) => (Array.isArray(one) ? [one.join(" ")] : [one as string]));
         const output = createOutput(options.json === true);

@@ -143,14 +143,17 @@ test("a person vouches for a public text; refusals say what to do", async () => 
 test("as a process it takes text from standard input, needs no gateway, and tells wrong usage from failure", async () => {
   const fleet = makeFleet();
   expect((await fleet.cli(["memory", "write", "plan.md"], { input: "# Plan\n" })).code).toBe(0);
+  // A list's line begins with a dash and is no option.
+  expect((await fleet.cli(["memory", "append", "plan.md", "- the first", "--json"])).code).toBe(0);
   const [read, help, binary, ...wrong] = await Promise.all([
     fleet.cli(["memory", "read", "plan.md", "--json"]),
     fleet.cli(["memory", "diff", "--help"]),
     fleet.cli(["memory", "append", "plan.md", "--json"], { input: Buffer.from([0x61, 0xff]) as unknown as string }),
     fleet.cli(["memory", "rename", "plan.md", "--json"]),
     fleet.cli(["memory", "search", "x", "--limit", "many", "--json"]),
+    fleet.cli(["memory", "append", "plan.md", "a word", "--vuoch", "--json"]),
   ]);
-  expect(read.lines).toMatchObject([{ document: "plan.md", text: "# Plan\n", trust: "maintainer" }]);
+  expect(read.lines).toMatchObject([{ document: "plan.md", text: "# Plan\n- the first\n", trust: "maintainer" }]);
   expect(help.stdout).toContain("Example:\n  clawdinator memory diff ops.md --from REVISION --to REVISION");
   expect(binary).toMatchObject({ code: 1, lines: [{ error: { code: "document_not_text" } }] });
   for (const one of wrong) expect(one).toMatchObject({ code: 2, lines: [{ error: { code: "usage" } }] });
