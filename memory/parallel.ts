@@ -27,9 +27,18 @@ export async function mapBounded<T, R>(items: readonly T[], step: (item: T) => P
 /** Runs steps of one name one after the other, in the order they came. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
+  #turn = performance.now();
 
   take<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#last.get(name) ?? Promise.resolve()).then(work, work);
+    // On a quick disk a step may end without any waiting: timers and signals must get their turn even so.
+    const step = async (): Promise<T> => {
+      if (performance.now() - this.#turn > longestTurnMs) {
+        await nextTurn();
+        this.#turn = performance.now();
+      }
+      return work();
+    };
+    const turn = (this.#last.get(name) ?? Promise.resolve()).then(step, step);
     const settled = turn
       .catch(() => undefined)
       .finally(() => {

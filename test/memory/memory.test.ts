@@ -201,3 +201,15 @@ test("files that a crash left behind are no documents and no revisions", async (
   expect((await open("two", directory).memory.read("x.md"))?.text).toBe("one\n");
   expect((await memory.list()).map(({ document }) => document)).toEqual(["x.md"]);
 });
+
+test("a program that does nothing but read lets its timers ring", async () => {
+  const { memory } = open();
+  await memory.write("x.md", "one\n", ada);
+  let hasRung = false;
+  setTimeout(() => {
+    hasRung = true;
+  }, 1);
+  const until = performance.now() + 10_000;
+  while (!hasRung && performance.now() < until) await memory.read("x.md");
+  expect(hasRung).toBe(true);
+});
