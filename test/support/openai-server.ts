@@ -21,6 +21,8 @@ export type PreparedAnswer =
   | {
       stream: { delta?: Delta; finish?: string; usage?: [input: number, output: number] }[];
       ends?: "done" | "broken" | "silent";
+      /** The answer stops here until this, and then it is at its end. */
+      until?: Promise<void>;
     }
   | { status: number; headers?: Record<string, string>; body: unknown };
 
@@ -48,7 +50,7 @@ export async function startOpenAiServer(answers: PreparedAnswer[]): Promise<Open
     } else if ("status" in answer) {
       response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
       response.end(JSON.stringify(answer.body));
-    } else streamAnswer(response, answer);
+    } else await streamAnswer(response, answer);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {
@@ -59,7 +61,10 @@ export async function startOpenAiServer(answers: PreparedAnswer[]): Promise<Open
   return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests, answers };
 }
 
-function streamAnswer(response: ServerResponse, answer: Extract<PreparedAnswer, { stream: unknown }>): void {
+async function streamAnswer(
+  response: ServerResponse,
+  answer: Extract<PreparedAnswer, { stream: unknown }>,
+): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream" });
   const send = (data: object) => {
     const base = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m" };
@@ -70,6 +75,10 @@ function streamAnswer(response: ServerResponse, answer: Extract<PreparedAnswer, 
       const [input, output] = usage;
       send({ choices: [], usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output } });
     } else send({ choices: [{ index: 0, delta: delta ?? {}, finish_reason: finish ?? null }] });
+  }
+  if (answer.until) {
+    await answer.until;
+    send({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
   }
   if (answer.ends === "silent") return;
   if (answer.ends === "broken") {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { readConversation } from "../../../agent/conversations.ts";
 import { fleetPaths, instancePaths } from "../../../agent/paths.ts";
 import type { ProposeAnswer } from "../../../agent/protocol.ts";
-import { type MindGatewayOptions, runWork, startMindGateway } from "../../support/mind-gateway.ts";
+import { type MindGateway, type MindGatewayOptions, runWork, startMindGateway } from "../../support/mind-gateway.ts";
 import { startMind } from "../../support/mind-process.ts";
 import { startOpenAiServer } from "../../support/openai-server.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
@@ -39,7 +39,19 @@ async function started(
 
 /** An endpoint that says some words and then nothing more. */
 const hangs = { stream: [{ delta: { content: "Thinking" } }], ends: "silent" as const };
+/** One that says some words and is done when it is told to be. */
+const thinks = () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { answer: { ...hangs, ends: "done" as const, until: promise }, finish: resolve };
+};
 const says = (text: string) => ({ stream: [{ delta: { content: text } }, { finish: "stop" }] });
+
+/** Work arrives in order: when this is done, the mind has all that was sent before it. */
+async function hasTaken(gateway: MindGateway): Promise<void> {
+  const rest = { message: "message-n", conversation: "elsewhere", epoch: 1, text: "a word" };
+  gateway.send({ type: "notice", run: "n", ...rest });
+  await gateway.done("n");
+}
 
 test("answers a typed command with the tool's result and stores the whole exchange", async () => {
   const { gateway, stored } = await started();
@@ -106,27 +118,33 @@ test("a new message interrupts the running answer of its conversation, and only 
 });
 
 test("queues a new message where the configuration says so", async () => {
-  const endpoint = await startOpenAiServer([hangs, says("Second.")]);
-  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 5 } };
+  const first = thinks();
+  const endpoint = await startOpenAiServer([first.answer, says("Second.")]);
+  const config = { conversations: { mode: "queue" } };
   const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl }, config });
   gateway.send(runWork("r1", "one"));
   await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
   gateway.send(runWork("r2", "two"));
-  expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
+  await hasTaken(gateway);
+  first.finish();
+  expect(await gateway.done("r1")).toMatchObject({ reason: "answered", text: "Thinking" });
   expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Second." });
 });
 
 test("what waited behind another answer does not begin once the fleet is paused: it is given back", async () => {
-  const endpoint = await startOpenAiServer([hangs, says("After the pause.")]);
-  const config = { conversations: { mode: "queue" }, limits: { runSeconds: 1 } };
+  const first = thinks();
+  const endpoint = await startOpenAiServer([first.answer, says("After the pause.")]);
+  const config = { conversations: { mode: "queue" } };
   const environment = { OPENAI_BASE_URL: endpoint.baseUrl };
   let isPaused = false;
   const { gateway } = await started({ environment, config, gateway: { isPaused: () => isPaused } });
   gateway.send(runWork("r1", "one"));
   await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
   gateway.send(runWork("r2", "two"));
+  await hasTaken(gateway);
   isPaused = true;
-  expect(await gateway.done("r1")).toMatchObject({ reason: "limit" });
+  first.finish();
+  expect(await gateway.done("r1")).toMatchObject({ reason: "answered", text: "Thinking" });
   expect(await gateway.done("r2")).toMatchObject({ reason: "parked" });
   expect(endpoint.requests).toHaveLength(1);
   isPaused = false;
@@ -135,8 +153,9 @@ test("what waited behind another answer does not begin once the fleet is paused:
 });
 
 test("a channel can have its own mode", async () => {
-  const endpoint = await startOpenAiServer([hangs, hangs, says("Third.")]);
-  const config = { conversations: { mode: "interrupt", channels: { cli: "queue" } }, limits: { runSeconds: 1 } };
+  const second = thinks();
+  const endpoint = await startOpenAiServer([hangs, second.answer, says("Third.")]);
+  const config = { conversations: { mode: "interrupt", channels: { cli: "queue" } } };
   const { gateway } = await started({ environment: { OPENAI_BASE_URL: endpoint.baseUrl }, config });
   gateway.send(runWork("r1", "one"));
   await waitFor(() => gateway.shown("r1").some(({ type }) => type === "text"));
@@ -144,7 +163,9 @@ test("a channel can have its own mode", async () => {
   expect(await gateway.done("r1")).toMatchObject({ reason: "interrupted" });
   await waitFor(() => gateway.shown("r2").some(({ type }) => type === "text"));
   gateway.send(runWork("r3", "three", { channel: "cli" }));
-  expect(await gateway.done("r2")).toMatchObject({ reason: "limit" });
+  await hasTaken(gateway);
+  second.finish();
+  expect(await gateway.done("r2")).toMatchObject({ reason: "answered", text: "Thinking" });
   expect(await gateway.done("r3")).toMatchObject({ reason: "answered", text: "Third." });
 });
 
