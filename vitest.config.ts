@@ -16,5 +16,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A second, as vitest has it, is not long on a loaded machine; what comes in time is not slower for it.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -1,5 +1,5 @@
 /** What goes wrong outside: each is told with what, where and what to do, and nothing is lost. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -159,7 +159,8 @@ test.runIf(canMount)(
     onTestFinished(async () => {
       const [remove, ...stops] = endings;
       for (const work of stops.reverse()) await work();
-      execFileSync("umount", [fleet.home]);
+      // What was killed last may take a moment to let go of its files.
+      await waitFor(() => spawnSync("umount", [fleet.home]).status === 0, { timeoutMs: 30_000, what: "the umount" });
       await remove?.();
     });
     writeFileSync(join(fleet.home, "config.json"), config);

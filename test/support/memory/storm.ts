@@ -1,6 +1,7 @@
 /** A storm: many writers and readers on one memory, each a process of its own, and a `kill -9` of a random one over and over. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { openMemory } from "../../../memory/index.ts";
 import { allDocuments, initialText, writerName } from "./plan.ts";
@@ -53,6 +54,7 @@ function start(script: string, options: WriterOptions | ReaderOptions, root: str
     // Its standard input ends when this process does, however that comes about.
     stdio: ["pipe", "pipe", "pipe"],
   });
+  lower(child.pid);
   const started: Child = {
     process: child,
     errors: "",
@@ -66,6 +68,16 @@ function start(script: string, options: WriterOptions | ReaderOptions, root: str
     started.errors += chunk;
   });
   return started;
+}
+
+/** Sixteen busy processes would starve every test that runs beside them. */
+function lower(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It ended at once; whoever waits for it reports that.
+  }
 }
 
 const hourMs = 3_600_000;
