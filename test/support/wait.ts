@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Long enough for a loaded machine; a test that needs it is broken, not slow. */
-const defaultTimeoutMs = 15_000;
+const defaultTimeoutMs = 30_000;
 
 /**
  * The first value of `check` that is neither false, null nor undefined; throws when none comes in time.

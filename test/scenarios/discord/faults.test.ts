@@ -130,11 +130,11 @@ test.concurrent(
         const { checks } = await fleet.instance("CLAWDINATOR-1");
         return checks.find(({ name, ok }) => name.startsWith("discord") && !ok);
       },
-      { timeoutMs: 20_000, what: "a check that names the trouble" },
+      { timeoutMs: 60_000, what: "a check that names the trouble" },
     );
     expect(check.detail).toMatch(/send|Send|permission/i);
     server.restore(home, "SEND_MESSAGES");
-    await eachOnce({ server, fleet, asked: [...unanswerable, ...ask(server, 1)], timeoutMs: 20_000 });
+    await eachOnce({ server, fleet, asked: [...unanswerable, ...ask(server, 1)], timeoutMs: 60_000 });
     await waitFor(async () => {
       const { checks } = await fleet.instance("CLAWDINATOR-1");
       return !checks.some(({ detail }) => detail.includes(server.channel(home).id));
