@@ -16,6 +16,11 @@ async function edit(page: Page, document = "ops.md"): Promise<void> {
   await field(page).waitFor();
 }
 
+/** Who types before that types into nothing. */
+async function focused(page: Page, selector: string): Promise<void> {
+  await expect.poll(() => page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)).toBe(true);
+}
+
 async function save(page: Page): Promise<void> {
   await page.keyboard.press("Control+s");
   await page.locator("claw-memory-document .provenance").waitFor();
@@ -40,6 +45,7 @@ describe.skipIf(!hasChromium)("writing in the memory with a browser", () => {
     await press("link", "New document");
     await page.getByRole("heading", { name: "New document" }).waitFor();
     // From the heading on, Tab leads through the form in its order.
+    await focused(page, "h1");
     await page.keyboard.press("Tab");
     await page.keyboard.type("github/labels");
     for (let step = 0; step < 3; step++) await page.keyboard.press("Tab");
@@ -49,6 +55,7 @@ describe.skipIf(!hasChromium)("writing in the memory with a browser", () => {
     expect(await textOf(sibling, "github/labels.md")).toBe("# Labels\n\n- bug");
 
     await press("button", "Rename");
+    await focused(page, "input, textarea");
     await page.keyboard.type("labels");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "labels.md", level: 1 }).waitFor();

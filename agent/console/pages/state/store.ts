@@ -38,7 +38,7 @@ class ConsoleStore {
   readonly loaded = new Set<string>();
 
   readonly #listeners = new Set<() => void>();
-  /** Ids that an event changed while a list was being read: the event is newer than the answer. */
+  /** Ids, and `fleet`, that an event changed while a list was being read: the event is newer than the answer. */
   readonly #touched = new Set<string>();
   #fleetSignature = "";
 
@@ -57,7 +57,10 @@ class ConsoleStore {
 
   /** Takes in one live event. */
   apply(event: LiveEvent): void {
-    if (event.type === "fleet") this.#setFleet(event.fleet);
+    if (event.type === "fleet") {
+      this.#touched.add("fleet");
+      this.#setFleet(event.fleet);
+    }
     if (event.type === "approval") this.setApproval(event.approval);
     if (event.type === "operation") this.setOperation(event.operation);
     if (event.type === "audit") this.#addAudit(event.entry);
@@ -90,7 +93,9 @@ class ConsoleStore {
       this.#read<{ operations: OperationView[] }>("operations", "/api/operations", (answer) => {
         this.#merge(this.operations, answer.operations);
       }),
-      this.#read<FleetStatus>("fleet", "/api/fleet", (answer) => this.#setFleet(answer)),
+      this.#read<FleetStatus>("fleet", "/api/fleet", (answer) => {
+        if (!this.#touched.has("fleet")) this.#setFleet(answer);
+      }),
       this.#read<{ entries: AuditEntry[] }>("audit", `/api/audit?limit=${auditEntriesKept}`, (answer) => {
         this.audit = [];
         for (const entry of answer.entries) this.#addAudit(entry);
